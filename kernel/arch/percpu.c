@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The boot CPU's block, its first stacks, and the CPU as kernel/base sees it.
+ */
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/instr.h"
+#include "kernel/base/cpu_hooks.h"
+
+#define BOOT_IST_BYTES   4096
+#define BOOT_DEATH_BYTES 16384
+
+struct percpu percpu_boot;
+
+/* Until guarded stacks stand (tss_set_ist). */
+static u8 boot_ist_stacks[IST_COUNT][BOOT_IST_BYTES] ALIGNED(16);
+static u8 boot_death_stack[BOOT_DEATH_BYTES] ALIGNED(16);
+
+static u32 hook_index(void)
+{
+    return percpu_or_boot()->index;
+}
+
+static void hook_halt(void)
+{
+    halt_forever();
+}
+
+static const struct cpu_hooks hooks = { irq_save, irq_restore, hook_index, hook_halt };
+
+static void boot_stacks_fill(struct percpu *cpu)
+{
+    for (u32 i = 0; i < IST_COUNT; i++)
+        if (cpu->tss.ist[i] == 0)
+            cpu->tss.ist[i] = (u64)(uintptr_t)(boot_ist_stacks[i] + BOOT_IST_BYTES);
+    if (cpu->death_stack_top == 0)
+        cpu->death_stack_top = (u64)(uintptr_t)(boot_death_stack + BOOT_DEATH_BYTES);
+}
+
+void percpu_init(struct percpu *cpu, u32 index)
+{
+    cpu->self = cpu;
+    cpu->index = index;
+    if (index == 0)
+        boot_stacks_fill(cpu);
+    wrmsr(MSR_GS_BASE, (u64)(uintptr_t)cpu);
+    wrmsr(MSR_KERNEL_GS_BASE, 0);
+    wrmsr(MSR_FS_BASE, 0);
+    cpu_hooks_set(&hooks);
+}
+
+struct percpu *percpu_or_boot(void)
+{
+    u64 base = rdmsr(MSR_GS_BASE);
+
+    /* The upper half is ours: a program's base, or none, is below. */
+    if (base >> 47 != 0x1FFFF)
+        return &percpu_boot;
+    return (struct percpu *)(uintptr_t)base;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What kernel/arch/entry.asm saves of the interrupted code, and the vectors by name.
+ */
+#ifndef PLINTH_KERNEL_ARCH_TRAP_FRAME_H
+#define PLINTH_KERNEL_ARCH_TRAP_FRAME_H
+
+#include "kernel/base/types.h"
+
+/* Exceptions, SDM vol. 3A, table 6-1 */
+#define VECTOR_DIVIDE        0
+#define VECTOR_DEBUG         1
+#define VECTOR_NMI           2
+#define VECTOR_BREAKPOINT    3
+#define VECTOR_OVERFLOW      4
+#define VECTOR_OPCODE        6
+#define VECTOR_DOUBLE_FAULT  8
+#define VECTOR_TSS           10
+#define VECTOR_SEGMENT       11
+#define VECTOR_STACK         12
+#define VECTOR_PROTECTION    13
+#define VECTOR_PAGE_FAULT    14
+#define VECTOR_MACHINE_CHECK 18
+#define VECTOR_CONTROL       21
+#define EXCEPTION_COUNT      32
+#define VECTOR_COUNT         256
+
+/* trap_frame.entry_flags */
+#define TRAP_GS_SWAPPED 1 /* an IST vector found a program's GS base */
+#define TRAP_IN_IRETQ   2 /* the IRETQ back to ring 3 itself failed; GS was already the program's */
+
+/* Page-fault error code, SDM vol. 3A, figure 4-12 */
+#define PF_PRESENT  0x01 /* 0: not present; 1: a right is missing or a reserved bit is set */
+#define PF_WRITE    0x02
+#define PF_USER     0x04
+#define PF_RESERVED 0x08
+#define PF_FETCH    0x10
+#define PF_KEY      0x20
+#define PF_SHADOW   0x40
+
+/* Lowest address first. The first two words are a frame-pointer link, so that a backtrace walks
+ * from the handler into the interrupted code. */
+struct trap_frame {
+    u64 link_rbp;
+    u64 link_rip;
+    u64 cr2; /* of the page fault, or as an IST vector found it; else 0 */
+    u64 entry_flags;
+    u64 r15, r14, r13, r12, r11, r10, r9, r8;
+    u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    u64 vector;
+    u64 error_code; /* 0 where the CPU pushes none */
+    u64 rip, cs, rflags, rsp, ss;
+};
+
+STATIC_ASSERT(sizeof(struct trap_frame) == 26 * 8, "entry.asm pushes 26 words");
+STATIC_ASSERT(sizeof(struct trap_frame) % 16 == 0, "the C call needs an aligned stack");
+
+static inline bool trap_from_user(const struct trap_frame *frame)
+{
+    return (frame->cs & 3) != 0;
+}
+
+/* Where a piece of code wants to go on after a trap that it provokes on purpose. */
+struct resume_point {
+    u64 rbx, rbp, r12, r13, r14, r15;
+    u64 rsp, rip, rflags;
+};
+
+/* Like setjmp: 0 when called, 1 when a trap resumed here. The calling function must not have
+ * returned meanwhile; its locals that changed meanwhile must be volatile. */
+u64 resume_save(struct resume_point *point) __attribute__((returns_twice));
+
+/* Makes the trap return to the point instead of to the interrupted code. */
+void resume_into(struct trap_frame *frame, const struct resume_point *point);
+
+/* Calls function(argument) on another stack. stack_top is 16-byte aligned. */
+void stack_call(void (*function)(void *argument), void *argument, u64 stack_top);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The log: formatting of lines, the ring of records, the sinks.
+ *
+ * A record is an 8-byte head and its text, both at positions counted for ever and masked into
+ * the ring, so that a record may wrap. A reader checks each head, because a writer in an NMI may
+ * have cut into a half-written record.
+ */
+#include "kernel/base/log.h"
+#include "kernel/base/atomic.h"
+#include "kernel/base/cpu_hooks.h"
+#include "kernel/base/format.h"
+#include "kernel/base/string.h"
+
+#define RECORD_MAGIC   0xA51D
+#define RING_MASK      (LOG_RING_BYTES - 1)
+#define DEATH_SPINS    1000000
+
+STATIC_ASSERT((LOG_RING_BYTES & RING_MASK) == 0, "ring positions are masked");
+
+struct record {
+    u16 magic;
+    u16 level;
+    u32 bytes;
+};
+
+static struct {
+    u32 owner; /* index + 1 of the CPU that holds the lock */
+    u32 dying;
+    enum log_level level;
+    u64 hz;
+    u64 head; /* where the next record goes */
+    u64 tail; /* the oldest record */
+    u32 sink_count;
+    const struct log_sink *sinks[LOG_SINK_MAX];
+    const struct log_sink *active; /* writing now */
+    u8 ring[LOG_RING_BYTES] ALIGNED(8);
+} log = { .level = LOG_INFO };
+
+/* What log_leave needs to undo log_enter. */
+struct section {
+    u64 irq;
+    bool locked;
+};
+
+static struct section log_enter(void)
+{
+    struct section section = { cpu_irq_save(), false };
+    u32 me = cpu_index() + 1;
+    u64 spins = 0;
+
+    for (;;) {
+        u32 owner = 0;
+
+        if (atomic_compare_exchange_u32(&log.owner, &owner, me)) {
+            section.locked = true;
+            return section;
+        }
+        if (owner == me)
+            return section;
+        if (atomic_load_u32(&log.dying) != 0 && ++spins > DEATH_SPINS)
+            return section;
+        __builtin_ia32_pause();
+    }
+}
+
+static void log_leave(struct section section)
+{
+    if (section.locked)
+        atomic_store_u32(&log.owner, 0);
+    cpu_irq_restore(section.irq);
+}
+
+static void ring_copy_in(u64 position, const void *data, u64 bytes)
+{
+    u64 at = position & RING_MASK;
+    u64 first = MIN(bytes, LOG_RING_BYTES - at);
+
+    memcpy(log.ring + at, data, first);
+    memcpy(log.ring, (const u8 *)data + first, bytes - first);
+}
+
+static void ring_copy_out(u64 position, void *data, u64 bytes)
+{
+    u64 at = position & RING_MASK;
+    u64 first = MIN(bytes, LOG_RING_BYTES - at);
+
+    memcpy(data, log.ring + at, first);
+    memcpy((u8 *)data + first, log.ring, bytes - first);
+}
+
+/* The record at position. False when there is no whole record there. */
+static bool ring_record(u64 position, struct record *record)
+{
+    if (log.head - position < sizeof(*record) || log.head - position > LOG_RING_BYTES)
+        return false;
+    ring_copy_out(position, record, sizeof(*record));
+    return record->magic == RECORD_MAGIC &&
+           record->bytes <= log.head - position - sizeof(*record);
+}
+
+static void ring_append(enum log_level level, const char *text, u64 bytes)
+{
+    struct record record = { RECORD_MAGIC, (u16)level, (u32)bytes };
+    struct record oldest;
+
+    while (log.head + sizeof(record) + bytes - log.tail > LOG_RING_BYTES)
+        if (ring_record(log.tail, &oldest))
+            log.tail += sizeof(oldest) + oldest.bytes;
+        else
+            log.tail = log.head;
+    ring_copy_in(log.head, &record, sizeof(record));
+    ring_copy_in(log.head + sizeof(record), text, bytes);
+    log.head += sizeof(record) + bytes;
+}
+
+static u64 ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
+{
+    struct record record;
+    u64 bytes;
+
+    /* A cursor that was overtaken starts again at the oldest record. */
+    if (log.head - *cursor > log.head - log.tail)
+        *cursor = log.tail;
+    if (!ring_record(*cursor, &record)) {
+        *cursor = log.head;
+        return 0;
+    }
+    bytes = MIN((u64)record.bytes, out_bytes - 1);
+    ring_copy_out(*cursor + sizeof(record), out, bytes);
+    out[bytes] = '\0';
+    *level = (enum log_level)record.level;
+    *cursor += sizeof(record) + record.bytes;
+    return bytes;
+}
+
+static void sink_write(const struct log_sink *sink, enum log_level level, const char *text,
+                       u64 bytes)
+{
+    if (level > sink->most || level > log.level)
+        return;
+    log.active = sink;
+    sink->write(level, text, bytes);
+    log.active = NULL;
+}
+
+static void sinks_write(enum log_level level, const char *text, u64 bytes)
+{
+    for (u32 i = 0; i < log.sink_count; i++)
+        sink_write(log.sinks[i], level, text, bytes);
+}
+
+static const char *level_word(enum log_level level)
+{
+    return level == LOG_ERROR ? "error: " : level == LOG_WARN ? "warning: " : "";
+}
+
+static u64 prefix_format(char *out, u64 out_bytes, enum log_level level)
+{
+    u64 ticks = cpu_ticks();
+    u64 hz = log.hz;
+    const char *word = level_word(level);
+
+    if (hz == 0)
+        return (u64)format(out, out_bytes, "[t%15lu] %s", ticks, word);
+    return (u64)format(out, out_bytes, "[%5lu.%06lu] %s", ticks / hz,
+                       ticks % hz * 1000000 / hz, word);
+}
+
+static void log_put(enum log_level level, const char *text, u64 bytes)
+{
+    struct section section;
+
+    if (bytes == 0)
+        return;
+    section = log_enter();
+    ring_append(level, text, bytes);
+    sinks_write(level, text, bytes);
+    log_leave(section);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    char line[LOG_LINE_BYTES];
+    u64 used = prefix_format(line, sizeof(line), level);
+    va_list arguments;
+
+    va_start(arguments, fmt);
+    used += (u64)format_va(line + used, sizeof(line) - used, fmt, arguments);
+    va_end(arguments);
+    if (used > sizeof(line) - 2) {
+        used = sizeof(line) - 2;
+        memcpy(line + used - 3, "...", 3);
+    }
+    line[used++] = '\n';
+    log_put(level, line, used);
+}
+
+void log_print(const char *fmt, ...)
+{
+    char text[LOG_LINE_BYTES];
+    va_list arguments;
+    u64 used;
+
+    va_start(arguments, fmt);
+    used = (u64)format_va(text, sizeof(text), fmt, arguments);
+    va_end(arguments);
+    log_put(LOG_PLAIN, text, MIN(used, sizeof(text) - 1));
+}
+
+void log_echo(const char *text, u64 bytes)
+{
+    struct section section = log_enter();
+
+    sinks_write(LOG_PLAIN, text, bytes);
+    log_leave(section);
+}
+
+bool log_echo_to(const char *sink_name, const char *text, u64 bytes)
+{
+    struct section section = log_enter();
+    bool found = false;
+
+    for (u32 i = 0; i < log.sink_count; i++) {
+        if (strcmp(log.sinks[i]->name, sink_name) == 0) {
+            sink_write(log.sinks[i], LOG_PLAIN, text, bytes);
+            found = true;
+        }
+    }
+    log_leave(section);
+    return found;
+}
+
+bool log_sink_add(const struct log_sink *sink)
+{
+    char text[LOG_LINE_BYTES];
+    struct section section = log_enter();
+    enum log_level level;
+    u64 cursor = 0, bytes;
+    bool room = log.sink_count < LOG_SINK_MAX;
+
+    if (room) {
+        while ((bytes = ring_read(&cursor, text, sizeof(text), &level)) != 0)
+            sink_write(sink, level, text, bytes);
+        log.sinks[log.sink_count++] = sink;
+    }
+    log_leave(section);
+    return room;
+}
+
+void log_set_level(enum log_level level)
+{
+    log.level = level;
+}
+
+enum log_level log_level_now(void)
+{
+    return log.level;
+}
+
+bool log_level_find(const char *text, u64 bytes, enum log_level *out)
+{
+    static const struct {
+        char name[8];
+        enum log_level level;
+    } levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO },
+                   { "debug", LOG_DEBUG } };
+
+    for (u32 i = 0; i < ARRAY_COUNT(levels); i++) {
+        if (strlen(levels[i].name) == bytes && memcmp(levels[i].name, text, bytes) == 0) {
+            *out = levels[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+void log_set_clock(u64 hz)
+{
+    log.hz = hz;
+}
+
+u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
+{
+    struct section section;
+    u64 bytes;
+
+    if (out_bytes == 0)
+        return 0;
+    section = log_enter();
+    bytes = ring_read(cursor, out, out_bytes, level);
+    log_leave(section);
+    return bytes;
+}
+
+void log_enter_death(void)
+{
+    atomic_store_u32(&log.dying, 1);
+}
+
+const char *log_drop_active_sink(void)
+{
+    const struct log_sink *sink = log.active;
+
+    if (sink == NULL)
+        return NULL;
+    log.active = NULL;
+    for (u32 i = 0; i < log.sink_count; i++) {
+        if (log.sinks[i] == sink) {
+            log.sinks[i] = log.sinks[--log.sink_count];
+            break;
+        }
+    }
+    return sink->name;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The numbers by which the loader speaks. Errors appear as "plinth: L-NN text: facts" on screen,
+ * COM1 and port E9, and have a page each: docs/errors/L-NN.md. Quirks are anomalies that were met
+ * and dealt with; they travel in the quirk ring (struct quirk in boot_info.h). Numbers are stable:
+ * a meaning that goes leaves its number unused. Read by C and NASM.
+ */
+#ifndef PLINTH_KERNEL_BOOT_LOADER_CODES_H
+#define PLINTH_KERNEL_BOOT_LOADER_CODES_H
+
+/* Errors of stage2: the disk and stage2 itself. */
+#define LOADER_BODY_DAMAGED      1 /* both copies of stage2's body fail their checksum */
+#define LOADER_DRIVE_LOST        3 /* no drive carries the image's UUID */
+#define LOADER_EXCEPTION_32      4 /* CPU exception in protected mode */
+#define LOADER_EXCEPTION_64      5 /* CPU exception in long mode, before the kernel's handlers */
+#define LOADER_DISK_READ         7 /* all tries failed; facts of the last one */
+
+/* Errors: the processor. */
+#define LOADER_NO_CPUID         10
+#define LOADER_NO_LONG_MODE     11
+#define LOADER_NO_NX            12
+#define LOADER_CPU_FEATURE      13 /* the line names the feature */
+#define LOADER_A20              14 /* no method opened the gate */
+#define LOADER_A20_LOST         15 /* a BIOS call closed it and nothing opened it again */
+
+/* Errors: memory. */
+#define LOADER_NO_MEMORY_MAP    20 /* E820h, E801h and 88h all failed */
+#define LOADER_LOW_MEMORY       21 /* conventional memory ends below LOADER_END_PHYS */
+#define LOADER_NO_ROOM          22 /* no usable run below 4 GiB holds kernel and modules */
+
+/* Errors: what lies on the disk. */
+#define LOADER_MANIFEST_DAMAGED 30 /* both copies */
+#define LOADER_IMAGE_MIXED      31 /* parts of different images: UUID or format version */
+#define LOADER_MANIFEST_FIELDS  32 /* checksum right, contents impossible */
+#define LOADER_CHUNK_DAMAGED    33 /* checksum of a piece of kernel, symbols or module */
+#define LOADER_KERNEL_ELF       34 /* kernel.elf breaks a rule; the line says which */
+
+/* Quirks: drive and reads. function, status, count and lba are those of the call unless said. */
+#define QUIRK_DRIVE_REPAIRED     1 /* DL was wrong; count = DL given, lba = drive used */
+#define QUIRK_BASE_SHIFTED       2 /* the BIOS adds the partition's start (USB-ZIP) */
+#define QUIRK_SECTOR_BYTES       3 /* count = bytes a sector, measured, when not 512 */
+#define QUIRK_NO_EDD             4 /* AH=41h does not offer packet reads: CHS */
+#define QUIRK_EDD_DROPPED        5 /* packet reads failed for good, CHS goes on */
+#define QUIRK_READ_RETRIED       6
+#define QUIRK_READ_HALVED        7 /* count = new limit in sectors */
+#define QUIRK_READ_SHORT         8 /* count = sectors delivered */
+#define QUIRK_READ_SUSPECT       9 /* CF and AH disagree; the checksum decides */
+#define QUIRK_READ_DAMAGED      10 /* checksum wrong, reading again; count = sectors a call */
+#define QUIRK_TICK_FROZEN       11 /* 40:6Ch did not move; count = ticks waited for */
+#define QUIRK_BODY_SECOND       12 /* second copy of stage2's body */
+#define QUIRK_MANIFEST_SECOND   13
+#define QUIRK_CONFIG_SECOND     14
+#define QUIRK_CONFIG_DEFAULTS   15 /* both copies damaged, the text is empty */
+
+/* Quirks: memory and A20. */
+#define QUIRK_A20_WAS_OFF       20 /* count = A20_... method that opened it */
+#define QUIRK_A20_LOST          21 /* closed by a BIOS call; count = method that opened it again */
+#define QUIRK_E820_FAILED       22 /* no usable answer; count = entries before it; next service */
+#define QUIRK_E820_CF_END       23 /* list ended by CF; count = entries */
+#define QUIRK_E820_ENDLESS      24 /* continuation repeats or too many entries; count = entries */
+#define QUIRK_E801_FAILED       25
+#define QUIRK_LOW_TOP_INSANE    26 /* count = 1 INT 12h, 2 40:13h, 3 40:0Eh; lba = its value */
+#define QUIRK_LOW_TOP_DISAGREES 27 /* lba = the lowest of them, bytes */
+#define QUIRK_CACHE_OFF         28 /* CR0.CD or CR0.NW set at entry; lba = CR0 */
+
+#endif

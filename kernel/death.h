@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The hooks of kernel/base/panic for a kernel that stands: registers and backtrace of a death,
+ * and the way out after it.
+ */
+#ifndef PLINTH_KERNEL_DEATH_H
+#define PLINTH_KERNEL_DEATH_H
+
+#include "kernel/base/types.h"
+
+/* Adds the hooks. trap_init calls it; once. */
+void death_init(void);
+
+/* Whether the end of a death leaves the emulator (configuration exit=1) or halts. */
+void death_set_exit(bool wanted);
+
+/* Prints the functions that lead to rip, nearest first, through the frame pointers from rbp. The
+ * first few go to every sink, the rest, if any, to COM1 alone. Any context. */
+void death_backtrace_print(u64 rip, u64 rbp);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kernel's first high instruction and everything up to the prompt: a flat list, one line a step,
+ * each step naming what it needs. Interrupts stay off until the input step.
+ */
+#include "drivers/port_e9.h"
+#include "drivers/serial.h"
+#include "drivers/vga_text.h"
+#include "kernel/arch/control.h"
+#include "kernel/arch/cpu_features.h"
+#include "kernel/arch/exit.h"
+#include "kernel/arch/gdt.h"
+#include "kernel/arch/instr.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/base/config.h"
+#include "kernel/base/log.h"
+#include "kernel/base/panic.h"
+#include "kernel/death.h"
+#include "kernel/early/handover.h"
+#include "kernel/early/image.h"
+#include "kernel/init_order.h"
+#include "kernel/modules.h"
+#include "kernel/monitor.h"
+#include "kernel/monitor_input.h"
+#include "kernel/monitor_memory.h"
+#include "kernel/report.h"
+#include "kernel/selftest.h"
+#include "kernel/symbols.h"
+#include "kernel/trap.h"
+#include "mm/heap.h"
+#include "mm/kernel_space.h"
+#include "mm/pmm.h"
+#include "mm/ram.h"
+#include "mm/tlb.h"
+
+NORETURN void kernel_main(void);
+
+static const struct boot_info *boot_info(void)
+{
+    return &handover.info;
+}
+
+/* CPU 0's own block: stacks first, so that no trap ever runs on a stack without a guard. */
+static void cpu_start(void)
+{
+    struct percpu *cpu = &percpu_boot;
+    tss_set_ist(cpu, IST_DOUBLE_FAULT, stack_slot_top(STACK_SLOT_DOUBLE_FAULT));
+    tss_set_ist(cpu, IST_NMI, stack_slot_top(STACK_SLOT_NMI));
+    tss_set_ist(cpu, IST_MACHINE_CHECK, stack_slot_top(STACK_SLOT_MACHINE_CHECK));
+    tss_set_ist(cpu, IST_DEBUG, stack_slot_top(STACK_SLOT_DEBUG));
+    cpu->stack_top = stack_slot_top(STACK_SLOT_BOOT);
+    cpu->stack_bottom = cpu->stack_top - STACK_BYTES;
+    percpu_init(cpu, 0);
+    cpu_features_init();
+    control_init();
+    gdt_init(cpu);
+    trap_init();
+    init_done(INIT_CPU);
+}
+
+/* The borrowed entry goes, and a walk that still finds the lower half is a death. */
+static void identity_drop(void)
+{
+    init_needs(INIT_HIGH, INIT_RAM);
+    init_needs(INIT_HIGH, INIT_CPU);
+    u64 *root = phys_to_ptr(phys_make(handover.root_phys));
+    root[0] = 0;
+    tlb_flush_all();
+    for (u32 i = 0; i < TABLE_ENTRIES / 2; i++)
+        if (root[i] != 0)
+            panic_code(CODE_ID_01, "PML4[%u] of the kernel's tables is %#lx, expected 0", i, root[i]);
+    if (read_cr3() != handover.root_phys)
+        panic_code(CODE_ID_01, "CR3 is P:%#lx, expected the kernel's tables at P:%#lx", read_cr3(),
+                   handover.root_phys);
+    for (u32 i = TABLE_ENTRIES / 2; i < TABLE_ENTRIES; i++)
+        handover.upper_half[i - TABLE_ENTRIES / 2] = root[i];
+    init_done(INIT_HIGH);
+    milestone_reach(MILESTONE_IDENTITY_GONE);
+}
+
+static void ram_start(void)
+{
+    init_needs(INIT_RAM, INIT_CPU);
+    ram_init(&handover.map);
+    init_done(INIT_RAM);
+}
+
+/* Names an owner for everything that is taken already: image, symbols, modules, early tables. */
+static void frames_start(void)
+{
+    static struct pmm_use uses[EARLY_USE_MAX + BOOT_MODULE_MAX + 2];
+    const struct boot_info *info = boot_info();
+    u32 count = 0;
+    init_needs(INIT_FRAMES, INIT_RAM);
+    uses[count++] = (struct pmm_use){phys_make(info->kernel_phys), info->kernel_bytes >> PAGE_SHIFT,
+                                     OWNER_IMAGE};
+    uses[count++] = (struct pmm_use){phys_make(info->symbols_phys),
+                                     ALIGN_UP(info->symbols_bytes, PAGE_BYTES) >> PAGE_SHIFT,
+                                     OWNER_SYMBOLS};
+    for (u32 i = 0; i < info->module_count; i++)
+        uses[count++] = (struct pmm_use){phys_make(info->modules[i].phys),
+                                         ALIGN_UP(info->modules[i].bytes, PAGE_BYTES) >> PAGE_SHIFT,
+                                         OWNER_MODULE};
+    for (u32 i = 0; i < handover.use_count; i++)
+        uses[count++] = (struct pmm_use){phys_make(handover.uses[i].phys), handover.uses[i].frames,
+                                         handover.uses[i].kind == EARLY_USE_STACK ? OWNER_STACK
+                                                                                  : OWNER_PAGE_TABLE};
+    pmm_init(phys_make(handover.root_phys), uses, count);
+    init_done(INIT_FRAMES);
+    milestone_reach(MILESTONE_FRAMES);
+}
+
+static void space_start(void)
+{
+    init_needs(INIT_SPACE, INIT_FRAMES);
+    kernel_space_init(phys_make(handover.root_phys));
+    init_done(INIT_SPACE);
+}
+
+/* The screen needs an aperture now that the identity map is gone; the ports need nothing. */
+static void screen_start(void)
+{
+    volatile void *vga;
+    init_needs(INIT_CONSOLE, INIT_SPACE);
+    enum status status = mmio_map(phys_make(VGA_TEXT_PHYS), VGA_TEXT_BYTES, PAGE_CACHE_UC, &vga);
+    if (status == STATUS_OK) {
+        vga_text_init(vga);
+        log_sink_add(&vga_text_sink);
+    } else {
+        log_warn("no text screen: P:%#x cannot be mapped (%s)", VGA_TEXT_PHYS, status_name(status));
+    }
+    init_done(INIT_CONSOLE);
+}
+
+static void ports_start(void)
+{
+    if (serial_init())
+        log_sink_add(&serial_sink);
+    if (port_e9_is_present())
+        log_sink_add(&port_e9_sink);
+}
+
+static void config_word(const struct config_word *word, void *context)
+{
+    static const char *const known[] = {"kaslr", "log", "test", "nonce", "report", "exit"};
+    (void)context;
+    for (u32 i = 0; i < ARRAY_COUNT(known); i++)
+        if (config_is(&word->key, known[i]))
+            return;
+    log_warn("configuration: unknown key '%.*s' is ignored", (int)MIN(word->key.bytes, 60UL),
+             word->key.text);
+}
+
+static void config_start(void)
+{
+    struct config_value value;
+    enum log_level level;
+    if (boot_info()->config_status == CONFIG_DEFAULTS)
+        log_warn("configuration: both copies on the disk are damaged, defaults are used");
+    else if (boot_info()->config_status == CONFIG_SECOND_COPY)
+        log_warn("configuration: the first copy on the disk is damaged, the second is used");
+    if (config_find(handover.config, "log", &value)) {
+        if (log_level_find(value.text, value.bytes, &level))
+            log_set_level(level);
+        else
+            log_warn("configuration: log=%.*s is no level; error, warn, info or debug",
+                     (int)MIN(value.bytes, 60UL), value.text);
+    }
+    config_for_each(handover.config, config_word, NULL);
+    death_set_exit(config_flag(handover.config, "exit"));
+}
+
+static void symbols_start(void)
+{
+    init_needs(INIT_SYMBOLS, INIT_RAM);
+    const struct boot_info *info = boot_info();
+    const void *blob = info->symbols_bytes ? phys_to_ptr(phys_make(info->symbols_phys)) : NULL;
+    enum status status = symbols_init(blob, info->symbols_bytes, handover.image_virt,
+                                      build_id_note + 16);
+    if (status != STATUS_OK)
+        log_warn("no function names: the symbols are %s", status == STATUS_INVALID ? "damaged"
+                 : "of another build");
+    init_done(INIT_SYMBOLS);
+}
+
+static void time_start(void)
+{
+    init_needs(INIT_TIME, INIT_CPU);
+    tsc_init();
+    log_set_clock(tsc_hz());
+    init_done(INIT_TIME);
+}
+
+/* Nothing points into the loader's memory any more: boot_info was copied, its tables are dead. */
+static void heap_start(void)
+{
+    init_needs(INIT_HEAP, INIT_FRAMES);
+    init_needs(INIT_HEAP, INIT_SPACE);
+    init_needs(INIT_HEAP, INIT_HIGH);
+    pmm_loader_reclaim();
+    heap_init();
+    init_done(INIT_HEAP);
+    milestone_reach(MILESTONE_HEAP);
+}
+
+static void input_start(void)
+{
+    init_needs(INIT_INPUT, INIT_CPU);
+    init_needs(INIT_INPUT, INIT_CONSOLE);
+    monitor_input_init();
+    init_done(INIT_INPUT);
+}
+
+/* Tests named by the configuration; leaves the emulator when told to. */
+static void tests_run(void)
+{
+    struct config_value choice;
+    u64 nonce = 0;
+    bool good = true;
+    bool asked = config_find(handover.config, "test", &choice);
+    config_u64(handover.config, "nonce", &nonce);
+    if (asked)
+        good = selftest_run(&choice, nonce);
+    if (config_find(handover.config, "report", &choice) && config_is(&choice, "json"))
+        report_json();
+    if (asked && config_flag(handover.config, "exit"))
+        emulator_exit(good);
+}
+
+NORETURN void kernel_main(void)
+{
+    static struct monitor_table tables[2];
+    milestone_reach(MILESTONE_MOVED);
+    cpu_start();
+    ram_start();
+    ports_start();
+    identity_drop();
+    symbols_start();
+    milestone_reach(MILESTONE_TRAPS);
+    config_start();
+    frames_start();
+    space_start();
+    screen_start();
+    time_start();
+    modules_init();
+    heap_start();
+    input_start();
+    log_info("Plinth is up: %lu MiB of RAM, image at V:%#lx", ram_bytes() >> 20, handover.image_virt);
+    report_boot();
+    milestone_reach(MILESTONE_REPORT);
+    tests_run();
+    milestone_reach(MILESTONE_PROMPT);
+    tables[0] = monitor_basic_table;
+    tables[1] = monitor_memory_table;
+    monitor_run(tables, ARRAY_COUNT(tables));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Numbers that the report for people and the report for programs share.
+ */
+#ifndef PLINTH_KERNEL_REPORT_SUMS_H
+#define PLINTH_KERNEL_REPORT_SUMS_H
+
+#include "kernel/base/types.h"
+#include "mm/pmm.h"
+
+/* Bytes the firmware calls usable, in whole pages, whatever else it says about them. */
+u64 report_raw_usable_bytes(void);
+/* Allocatable now: free frames, and those below 1 MiB that are given by range request. */
+u64 report_allocatable_bytes(const struct pmm_stats *stats);
+
+const char *milestone_name(u32 milestone);
+/* The name of a loader quirk (QUIRK_...), "?" when unknown. */
+const char *quirk_name(u32 code);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Explanations of all vectors but #PF and #GP, and what the three have in common.
+ */
+#include "kernel/trap_explain.h"
+#include "kernel/arch/idt.h"
+#include "kernel/base/format.h"
+#include "kernel/base/string.h"
+#include "kernel/early/image.h"
+#include "kernel/symbols.h"
+#include "mm/heap.h"
+#include "mm/kernel_space.h"
+#include "mm/ram.h"
+
+#define ERROR_EXTERNAL 0x1
+#define ERROR_IDT      0x2
+#define ERROR_LDT      0x4
+
+static bool is_between(u64 virt, const u8 *begin, const u8 *end)
+{
+    return virt >= (u64)(uintptr_t)begin && virt < (u64)(uintptr_t)end;
+}
+
+/* NULL when the address is not in the image. */
+static const char *image_place(u64 virt)
+{
+    if (!is_between(virt, image_begin, image_end))
+        return NULL;
+    if (is_between(virt, text_begin, text_end))
+        return "kernel text";
+    if (virt < (u64)(uintptr_t)rodata_begin)
+        return "kernel text's tail";
+    if (virt < (u64)(uintptr_t)data_begin)
+        return "kernel constants";
+    return "kernel data";
+}
+
+static const char *heap_place(u64 virt)
+{
+    struct heap_where where;
+
+    heap_locate(virt_make(virt), &where);
+    switch (where.place) {
+    case HEAP_PLACE_GUARD: return "a guard page of the kernel heap";
+    case HEAP_PLACE_FREE: return "a free slot of the kernel heap";
+    case HEAP_PLACE_OBJECT: return "an object of the kernel heap";
+    case HEAP_PLACE_NEVER:
+    case HEAP_PLACE_OUTSIDE: break;
+    }
+    return "kernel heap that nobody holds";
+}
+
+/* Whether virt lies in a window of layout.h. */
+#define IN_WINDOW(virt, name) ((virt) - name##_BASE < name##_BYTES)
+
+const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
+{
+    const char *text = image_place(virt);
+    struct stack_place stack;
+    phys_t phys;
+
+    if (!virt_is_canonical(virt_make(virt)))
+        text = "not canonical";
+    else if (virt < NULL_GUARD_BYTES)
+        text = "the null page";
+    else if (virt < USER_END)
+        text = "a program's half";
+    else if (IN_WINDOW(virt, HEAP))
+        text = heap_place(virt);
+    else if (IN_WINDOW(virt, FRAME_TABLE))
+        text = "the frame table";
+    else if (IN_WINDOW(virt, MODULES))
+        text = "the boot modules";
+    if (text != NULL)
+        format(out, out_bytes, "%s", text);
+    else if (IN_WINDOW(virt, DIRECT_MAP))
+        format(out, out_bytes, "the direct map of P:%#lx%s", virt - DIRECT_MAP_BASE,
+               ram_contains(phys_make(virt - DIRECT_MAP_BASE), 1) ? "" : ", which is not RAM");
+    else if (stack_locate(virt_make(virt), &stack))
+        format(out, out_bytes, "%s%s", stack.in_guard ? "the guard below " : "", stack.name);
+    else if (aperture_find(virt_make(virt), &phys))
+        format(out, out_bytes, "the device window of P:%#lx", phys.raw);
+    else
+        format(out, out_bytes, "no window of the kernel");
+    return out;
+}
+
+bool trap_explain_stack(const struct trap_frame *frame, u64 address,
+                        struct trap_explanation *out)
+{
+    struct stack_place guard, stack;
+    char who[SYMBOL_TEXT_BYTES];
+    bool own;
+
+    if (!stack_locate(virt_make(address), &guard) || !guard.in_guard)
+        return false;
+    /* Pushed over the edge: RSP stands in the same slot, in the stack or already in its guard. */
+    own = stack_locate(virt_make(frame->rsp), &stack) && stack.top == guard.top;
+    out->code = own ? CODE_SO_01 : CODE_SO_02;
+    out->has_address = true;
+    out->address = address;
+    symbol_text(frame->rip, who);
+    if (own) {
+        format(out->sentence, sizeof(out->sentence), "overflow of %s by %lu bytes in %s",
+               guard.name, guard.bytes_below, who);
+        format(out->cause, sizeof(out->cause),
+               "recursion or large locals: the whole stack of %lu bytes is used",
+               guard.top - guard.bottom);
+    } else {
+        format(out->sentence, sizeof(out->sentence),
+               "stray access to V:%016lx, %lu bytes below %s, by %s", address,
+               guard.bytes_below, guard.name, who);
+        format(out->cause, sizeof(out->cause), "RSP V:%016lx is not of that stack",
+               frame->rsp);
+    }
+    return true;
+}
+
+static void explain_double_fault(const struct trap_frame *frame, struct trap_explanation *out)
+{
+    char who[SYMBOL_TEXT_BYTES];
+
+    if (trap_explain_stack(frame, frame->cr2, out) ||
+        trap_explain_stack(frame, frame->rsp, out))
+        return;
+    out->code = CODE_DF_01;
+    format(out->sentence, sizeof(out->sentence),
+           "double fault in %s: a trap could not be delivered",
+           symbol_text(frame->rip, who));
+    format(out->cause, sizeof(out->cause),
+           "RSP V:%016lx, CR2 V:%016lx (of an earlier fault, perhaps)", frame->rsp, frame->cr2);
+}
+
+static enum code code_of_exception(u64 vector)
+{
+    static const u8 codes[EXCEPTION_COUNT] = {
+        [0] = CODE_EX_00,  [1] = CODE_EX_01,  [3] = CODE_EX_03,  [4] = CODE_EX_04,
+        [5] = CODE_EX_05,  [6] = CODE_EX_06,  [7] = CODE_EX_07,  [9] = CODE_EX_09,
+        [10] = CODE_EX_10, [11] = CODE_EX_11, [12] = CODE_EX_12, [16] = CODE_EX_16,
+        [17] = CODE_EX_17, [19] = CODE_EX_19, [20] = CODE_EX_20, [21] = CODE_EX_21,
+        [28] = CODE_EX_28, [29] = CODE_EX_29, [30] = CODE_EX_30,
+    };
+
+    STATIC_ASSERT(CODE_COUNT <= 256 && CODE_EX_00 != 0, "a byte holds a code, 0 means none");
+    if (vector < EXCEPTION_COUNT && codes[vector] != 0)
+        return (enum code)codes[vector];
+    return CODE_EX_31;
+}
+
+static void explain_other(const struct trap_frame *frame, struct trap_explanation *out)
+{
+    char who[SYMBOL_TEXT_BYTES];
+    char words[80];
+
+    out->code = code_of_exception(frame->vector);
+    symbol_text(frame->rip, who);
+    if (frame->error_code != 0)
+        format(out->sentence, sizeof(out->sentence), "%s at %s: %s", vector_name(frame->vector),
+               who, trap_error_words(frame, words, sizeof(words)));
+    else
+        format(out->sentence, sizeof(out->sentence), "%s at %s", vector_name(frame->vector),
+               who);
+    if (frame->vector == VECTOR_BREAKPOINT && is_between(frame->rip - 1, text_end, rodata_begin))
+        format(out->cause, sizeof(out->cause), "a jump went wild behind the code of the kernel");
+    if (frame->entry_flags & TRAP_IN_IRETQ)
+        format(out->cause, sizeof(out->cause),
+               "raised by the return to ring 3 itself: its frame is bad");
+}
+
+void trap_explain(const struct trap_frame *frame, struct trap_explanation *out)
+{
+    memset(out, 0, sizeof(*out));
+    switch (frame->vector) {
+    case VECTOR_PAGE_FAULT:
+        trap_explain_page_fault(frame, out);
+        break;
+    case VECTOR_PROTECTION:
+    case VECTOR_STACK:
+        trap_explain_protection(frame, out);
+        break;
+    case VECTOR_DOUBLE_FAULT:
+        explain_double_fault(frame, out);
+        break;
+    default:
+        explain_other(frame, out);
+    }
+}
+
+static const char *page_fault_words(u64 error, char *out, u64 out_bytes)
+{
+    format(out, out_bytes, "%s%s by ring %c%s%s%s",
+           error & PF_FETCH   ? "instruction fetch"
+           : error & PF_WRITE ? "write"
+                              : "read",
+           error & PF_PRESENT ? ", page present" : ", page not present",
+           error & PF_USER ? '3' : '0', error & PF_RESERVED ? ", reserved bit set" : "",
+           error & PF_KEY ? ", protection key" : "",
+           error & PF_SHADOW ? ", shadow stack" : "");
+    return out;
+}
+
+/* SDM vol. 3A, 6.13 */
+static const char *selector_words(u64 error, char *out, u64 out_bytes)
+{
+    const char *table = error & ERROR_IDT ? "gate" : error & ERROR_LDT ? "LDT entry"
+                                                                       : "GDT entry";
+
+    if ((error & ~(u64)ERROR_EXTERNAL) == 0)
+        format(out, out_bytes, "no selector%s",
+               error & ERROR_EXTERNAL ? ", while an interrupt was delivered" : "");
+    else
+        format(out, out_bytes, "%s %lu (%s%#lx)%s", table, error >> 3 & 0x1FFF,
+               error & ERROR_IDT ? "vector " : "selector ",
+               error & ERROR_IDT ? error >> 3 & 0xFF : error & 0xFFFC,
+               error & ERROR_EXTERNAL ? ", while an interrupt was delivered" : "");
+    return out;
+}
+
+const char *trap_error_words(const struct trap_frame *frame, char *out, u64 out_bytes)
+{
+    switch (frame->vector) {
+    case VECTOR_PAGE_FAULT:
+        return page_fault_words(frame->error_code, out, out_bytes);
+    case VECTOR_TSS:
+    case VECTOR_SEGMENT:
+    case VECTOR_STACK:
+    case VECTOR_PROTECTION:
+        return selector_words(frame->error_code, out, out_bytes);
+    default:
+        format(out, out_bytes, "%#lx", frame->error_code);
+        return out;
+    }
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Why a #GP or #SS came. An unmapped canonical address never causes one, so nothing here speaks
+ * of mappings; an address is named only when the instruction at RIP was read and its operand,
+ * computed from the registers, is not canonical.
+ */
+#include "kernel/arch/backtrace.h"
+#include "kernel/base/format.h"
+#include "kernel/base/string.h"
+#include "kernel/instruction.h"
+#include "kernel/symbols.h"
+#include "kernel/trap_explain.h"
+#include "mm/addr.h"
+
+/* Opcodes of the one-byte and the 0F map */
+#define OPCODE_RET       0xC3
+#define OPCODE_RET_N     0xC2
+#define OPCODE_GROUP_5   0xFF /* reg 2: CALL, 4: JMP */
+#define OPCODE_WRMSR     0x30
+#define OPCODE_RDMSR     0x32
+#define OPCODE_MOV_TO_CR 0x22
+#define OPCODE_MOV_TO_DR 0x23
+#define OPCODE_GROUP_6   0x00 /* LLDT, LTR */
+#define OPCODE_GROUP_7   0x01 /* LGDT, LIDT, XSETBV */
+
+struct evidence {
+    const struct trap_frame *frame;
+    struct instruction instruction;
+    bool read; /* the instruction was there and known */
+    u64 registers[16];
+    char who[SYMBOL_TEXT_BYTES];
+};
+
+static bool is_canonical(u64 virt)
+{
+    return virt_is_canonical(virt_make(virt));
+}
+
+static void registers_take(const struct trap_frame *frame, u64 out[16])
+{
+    const u64 in_order[16] = { frame->rax, frame->rcx, frame->rdx, frame->rbx,
+                               frame->rsp, frame->rbp, frame->rsi, frame->rdi,
+                               frame->r8,  frame->r9,  frame->r10, frame->r11,
+                               frame->r12, frame->r13, frame->r14, frame->r15 };
+
+    memcpy(out, in_order, sizeof(in_order));
+}
+
+/* Up to 15 bytes at RIP, fewer where they would cross into what cannot be read. */
+static bool instruction_take(const struct trap_frame *frame, struct instruction *out)
+{
+    u64 bytes = INSTRUCTION_BYTES_MAX;
+
+    if (trap_from_user(frame) || !is_canonical(frame->rip))
+        return false;
+    while (bytes != 0 && !backtrace_is_readable(frame->rip, bytes))
+        bytes--;
+    return bytes != 0 && instruction_read((const u8 *)(uintptr_t)frame->rip, bytes, out);
+}
+
+static bool is_opcode(const struct evidence *evidence, enum instruction_map map, u8 opcode)
+{
+    return evidence->read && evidence->instruction.map == map &&
+           evidence->instruction.opcode == opcode;
+}
+
+static bool explain_operand(const struct evidence *evidence, struct trap_explanation *out)
+{
+    const struct instruction *instruction = &evidence->instruction;
+    char operand[OPERAND_TEXT_BYTES];
+    u64 address;
+
+    if (!evidence->read || !instruction->has_memory || instruction->rip_relative ||
+        instruction->segment != 0)
+        return false;
+    address = instruction_address(instruction, evidence->registers);
+    instruction_operand_text(instruction, operand);
+    if (is_canonical(address) && instruction->second != REGISTER_NONE) {
+        address = evidence->registers[instruction->second];
+        format(operand, sizeof(operand), "[%s]", register_name(instruction->second));
+    }
+    if (is_canonical(address))
+        return false;
+    out->code = evidence->frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_01;
+    format(out->sentence, sizeof(out->sentence),
+           "memory operand %s = V:%016lx is not canonical, in %s", operand, address,
+           evidence->who);
+    format(out->cause, sizeof(out->cause),
+           "a corrupted or uninitialised pointer: bits 63..47 of an address must be equal");
+    return true;
+}
+
+static void target_put(const struct evidence *evidence, u64 target, const char *how,
+                       struct trap_explanation *out)
+{
+    out->code = CODE_GP_05;
+    format(out->sentence, sizeof(out->sentence), "%s to V:%016lx, which is not canonical, in %s",
+           how, target, evidence->who);
+}
+
+static bool explain_target(const struct evidence *evidence, struct trap_explanation *out)
+{
+    const struct instruction *instruction = &evidence->instruction;
+    u64 rsp = evidence->frame->rsp, target;
+
+    if (!is_canonical(evidence->frame->rip)) {
+        target_put(evidence, evidence->frame->rip, "jump", out);
+        return true;
+    }
+    if (is_opcode(evidence, MAP_ONE_BYTE, OPCODE_RET) ||
+        is_opcode(evidence, MAP_ONE_BYTE, OPCODE_RET_N)) {
+        if (!is_canonical(rsp) || !backtrace_is_readable(rsp, 8))
+            return false;
+        target = *(const u64 *)(uintptr_t)rsp;
+        if (is_canonical(target))
+            return false;
+        target_put(evidence, target, "return", out);
+        format(out->cause, sizeof(out->cause),
+               "the return address at V:%016lx was overwritten", rsp);
+        return true;
+    }
+    if (is_opcode(evidence, MAP_ONE_BYTE, OPCODE_GROUP_5) && instruction->mod == 3 &&
+        ((instruction->reg & 7) == 2 || (instruction->reg & 7) == 4)) {
+        target = evidence->registers[instruction->rm];
+        if (is_canonical(target))
+            return false;
+        target_put(evidence, target, (instruction->reg & 7) == 2 ? "call" : "jump", out);
+        return true;
+    }
+    return false;
+}
+
+static bool explain_register(const struct evidence *evidence, struct trap_explanation *out)
+{
+    const struct instruction *instruction = &evidence->instruction;
+    const struct trap_frame *frame = evidence->frame;
+    u64 value = frame->rdx << 32 | (frame->rax & 0xFFFFFFFF);
+
+    if (is_opcode(evidence, MAP_0F, OPCODE_WRMSR)) {
+        out->code = CODE_GP_03;
+        format(out->sentence, sizeof(out->sentence), "WRMSR of %#lx to MSR %#x refused, in %s",
+               value, (u32)frame->rcx, evidence->who);
+    } else if (is_opcode(evidence, MAP_0F, OPCODE_RDMSR)) {
+        out->code = CODE_GP_03;
+        format(out->sentence, sizeof(out->sentence), "RDMSR of MSR %#x refused, in %s",
+               (u32)frame->rcx, evidence->who);
+    } else if (is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_CR) ||
+               is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_DR)) {
+        out->code = CODE_GP_04;
+        format(out->sentence, sizeof(out->sentence), "MOV of %#lx to %s%u refused, in %s",
+               evidence->registers[instruction->rm],
+               instruction->opcode == OPCODE_MOV_TO_CR ? "CR" : "DR", instruction->reg,
+               evidence->who);
+    } else if (is_opcode(evidence, MAP_0F, OPCODE_GROUP_6) ||
+               is_opcode(evidence, MAP_0F, OPCODE_GROUP_7)) {
+        out->code = CODE_GP_04;
+        format(out->sentence, sizeof(out->sentence),
+               "load of a descriptor-table or state register refused, in %s", evidence->who);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void explain_selector(const struct evidence *evidence, struct trap_explanation *out)
+{
+    char words[80];
+
+    out->code = evidence->frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_02;
+    format(out->sentence, sizeof(out->sentence), "%s refused, in %s",
+           trap_error_words(evidence->frame, words, sizeof(words)), evidence->who);
+}
+
+void trap_explain_protection(const struct trap_frame *frame, struct trap_explanation *out)
+{
+    struct evidence evidence = { .frame = frame };
+
+    registers_take(frame, evidence.registers);
+    symbol_text(frame->rip, evidence.who);
+    evidence.read = instruction_take(frame, &evidence.instruction);
+    if (frame->error_code != 0) {
+        explain_selector(&evidence, out);
+    } else if (!explain_target(&evidence, out) && !explain_operand(&evidence, out) &&
+               !explain_register(&evidence, out)) {
+        out->code = frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_06;
+        format(out->sentence, sizeof(out->sentence),
+               "%s in %s; no operand in the registers explains it",
+               frame->vector == VECTOR_STACK ? "stack-segment fault" : "general protection fault",
+               evidence.who);
+    }
+    if (frame->entry_flags & TRAP_IN_IRETQ)
+        format(out->cause, sizeof(out->cause),
+               "raised by the return to ring 3 itself: its frame is bad");
+}

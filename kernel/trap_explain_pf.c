@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Why a page fault came: error code, page-table walk and the kind of place decide.
+ */
+#include "kernel/arch/backtrace.h"
+#include "kernel/arch/instr.h"
+#include "kernel/base/format.h"
+#include "kernel/symbols.h"
+#include "kernel/trap_explain.h"
+#include "mm/heap.h"
+#include "mm/page_table.h"
+
+/* Everything the parts below look at. */
+struct fault {
+    const struct trap_frame *frame;
+    u64 address;
+    u64 error;
+    struct pt_walk walk;
+    char place[56];
+    char who[SYMBOL_TEXT_BYTES];
+};
+
+static const char *verb_of(u64 error)
+{
+    return error & PF_FETCH ? "execution" : error & PF_WRITE ? "write" : "read";
+}
+
+/* A call through a bad pointer leaves the return address on the stack. */
+static void caller_name(const struct fault *fault, struct trap_explanation *out)
+{
+    char caller[SYMBOL_TEXT_BYTES];
+    const char *name;
+    u64 offset, back;
+
+    if (!backtrace_is_readable(fault->frame->rsp, 8))
+        return;
+    back = *(const u64 *)(uintptr_t)fault->frame->rsp;
+    if (symbol_find(back, &name, &offset))
+        format(out->cause, sizeof(out->cause), "a call or jump through a bad pointer, from %s",
+               symbol_text(back, caller));
+}
+
+static void explain_null(const struct fault *fault, struct trap_explanation *out)
+{
+    out->code = CODE_PF_06;
+    format(out->sentence, sizeof(out->sentence), "null pointer: %s at V:%016lx by %s",
+           verb_of(fault->error), fault->address, fault->who);
+    if (fault->error & PF_FETCH)
+        caller_name(fault, out);
+    else if (fault->address != 0)
+        format(out->cause, sizeof(out->cause), "a member %lu bytes into an object at null",
+               fault->address);
+}
+
+/* True when the heap has something to say about it. */
+static bool explain_heap(const struct fault *fault, struct trap_explanation *out)
+{
+    struct heap_where where;
+    bool armed = fault->walk.level_count == 4 && fault->walk.level[3].entry == PTE_ARMED;
+
+    if (fault->address - HEAP_BASE >= HEAP_BYTES)
+        return false;
+    heap_locate(virt_make(fault->address), &where);
+    if (armed) {
+        out->code = CODE_HP_07;
+        format(out->sentence, sizeof(out->sentence),
+               "%s of promised heap memory at V:%016lx by %s where demand paging is forbidden",
+               verb_of(fault->error), fault->address, fault->who);
+    } else if (where.place == HEAP_PLACE_GUARD) {
+        out->code = CODE_HP_06;
+        format(out->sentence, sizeof(out->sentence),
+               "%s of a heap guard page at V:%016lx by %s", verb_of(fault->error),
+               fault->address, fault->who);
+        format(out->cause, sizeof(out->cause), "it belongs to the object of %lu bytes at V:%016lx",
+               where.object_bytes, where.object);
+    } else {
+        out->code = CODE_HP_05;
+        format(out->sentence, sizeof(out->sentence),
+               "%s of heap memory at V:%016lx by %s that was never given or was given back",
+               verb_of(fault->error), fault->address, fault->who);
+    }
+    return true;
+}
+
+static void explain_absent(const struct fault *fault, struct trap_explanation *out)
+{
+    if (fault->address < NULL_GUARD_BYTES) {
+        explain_null(fault, out);
+        return;
+    }
+    if (trap_explain_stack(fault->frame, fault->address, out))
+        return;
+    if (fault->walk.end == PT_LEAF) {
+        out->code = CODE_PF_10;
+        format(out->sentence, sizeof(out->sentence),
+               "%s at V:%016lx (%s) by %s was refused as not mapped, but the tables map it",
+               verb_of(fault->error), fault->address, fault->place, fault->who);
+        format(out->cause, sizeof(out->cause),
+               "mapped meanwhile, or a missing flush after a change of tables");
+        return;
+    }
+    if (fault->error & PF_FETCH) {
+        out->code = CODE_PF_07;
+        format(out->sentence, sizeof(out->sentence),
+               "execution at V:%016lx (%s), where nothing is mapped", fault->address,
+               fault->place);
+        caller_name(fault, out);
+        return;
+    }
+    if (explain_heap(fault, out))
+        return;
+    out->code = fault->error & PF_WRITE ? CODE_PF_02 : CODE_PF_01;
+    format(out->sentence, sizeof(out->sentence),
+           "%s at V:%016lx (%s), where nothing is mapped, by %s", verb_of(fault->error),
+           fault->address, fault->place, fault->who);
+}
+
+static void explain_present(const struct fault *fault, struct trap_explanation *out)
+{
+    const struct pt_walk *walk = &fault->walk;
+    u64 cr4 = read_cr4();
+
+    if ((fault->error & PF_FETCH) && walk->end == PT_LEAF && walk->user && (cr4 & CR4_SMEP)) {
+        out->code = CODE_PF_09;
+        format(out->sentence, sizeof(out->sentence),
+               "the kernel executed a program's page at V:%016lx", fault->address);
+        caller_name(fault, out);
+    } else if ((fault->error & PF_FETCH) && walk->end == PT_LEAF && walk->no_execute) {
+        out->code = CODE_PF_04;
+        format(out->sentence, sizeof(out->sentence),
+               "execution of %s at V:%016lx, which is not code", fault->place, fault->address);
+        caller_name(fault, out);
+    } else if ((fault->error & PF_WRITE) && walk->end == PT_LEAF && !walk->writable) {
+        out->code = CODE_PF_03;
+        format(out->sentence, sizeof(out->sentence), "write to read-only %s at V:%016lx by %s",
+               fault->place, fault->address, fault->who);
+    } else if (walk->end == PT_LEAF && walk->user && (cr4 & CR4_SMAP) &&
+               !(fault->frame->rflags & RFLAGS_AC)) {
+        out->code = CODE_PF_08;
+        format(out->sentence, sizeof(out->sentence),
+               "the kernel's %s of a program's page at V:%016lx by %s outside a copy window",
+               verb_of(fault->error), fault->address, fault->who);
+    } else {
+        out->code = CODE_PF_10;
+        format(out->sentence, sizeof(out->sentence),
+               "%s at V:%016lx (%s) by %s was refused, but the tables in memory allow it",
+               verb_of(fault->error), fault->address, fault->place, fault->who);
+        format(out->cause, sizeof(out->cause), "a missing flush after a change of rights");
+    }
+}
+
+void trap_explain_page_fault(const struct trap_frame *frame, struct trap_explanation *out)
+{
+    struct fault fault = { .frame = frame, .address = frame->cr2, .error = frame->error_code };
+
+    page_table_walk_raw(read_cr3(), fault.address, &fault.walk);
+    trap_place_text(fault.address, fault.place, sizeof(fault.place));
+    symbol_text(frame->rip, fault.who);
+    out->has_address = true;
+    out->address = fault.address;
+    /* Some emulators leave the present bit out of a reserved-bit fault: the bit itself decides. */
+    if (fault.error & PF_RESERVED) {
+        out->code = CODE_PF_05;
+        format(out->sentence, sizeof(out->sentence),
+               "%s at V:%016lx (%s) by %s met a reserved bit in a page-table entry",
+               verb_of(fault.error), fault.address, fault.place, fault.who);
+    } else if (fault.error & PF_PRESENT) {
+        explain_present(&fault, out);
+    } else {
+        explain_absent(&fault, out);
+    }
+}

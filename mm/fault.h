@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The verdict on a page fault. mm answers what the address is; kernel/trap decides what happens to
+ * whoever touched it. mm knows no threads and no processes.
+ */
+#ifndef PLINTH_MM_FAULT_H
+#define PLINTH_MM_FAULT_H
+
+#include "kernel/base/types.h"
+
+enum fault_verdict {
+    FAULT_RESOLVED,    /* the access can be tried again */
+    FAULT_BAD_ADDRESS, /* it never may */
+    FAULT_NO_MEMORY,   /* it may, but there is no frame */
+};
+
+/* error_code: PF_... of kernel/arch/trap_frame.h. Only ring 0, not-present, not-fetch faults are ever resolved. No lock, no sleep, no allocation
+ * beyond a promised frame. Asserts that it does not run inside NMI, #MC, #DF or a death. */
+enum fault_verdict fault_resolve(u64 address, u64 error_code);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The heap's own audit: descriptors, the map of taken pages, entries and counters must agree.
+ */
+#include "kernel/base/bits.h"
+#include "kernel/base/panic.h"
+#include "mm/heap_internal.h"
+#include "mm/page_table.h"
+
+struct heap_sums {
+    u64 pages, present, objects, bytes;
+};
+
+static void page_check(bool ok, u64 page, const char *what)
+{
+    if (!ok)
+        panic_code(CODE_HP_04, "heap page V:%#lx: %s", heap_page_address(page), what);
+}
+
+static void slab_sum(const struct heap_page *info, u64 page, struct heap_sums *sums)
+{
+    u32 live = 0;
+    for (u32 i = 0; i < ARRAY_COUNT(info->taken); i++)
+        live += bits_count(info->taken[i]);
+    page_check(info->class_index < HEAP_CLASSES, page, "class out of range");
+    page_check(live == info->used, page, "used differs from its bits");
+    sums->objects += live;
+    sums->bytes += live * heap_class_bytes(info->class_index);
+}
+
+static void page_sum(u64 page, struct heap_sums *sums)
+{
+    const struct heap_page *info = heap_page_info(page);
+    bool taken = heap.taken[page / 64] >> (page % 64) & 1;
+    if (!info) {
+        page_check(!taken || page == 0, page, "taken without a table");
+        return;
+    }
+    u64 entry = pte_read(heap_page_entry(page)).raw;
+    bool owned = info->kind == HEAP_PAGE_SLAB || info->kind == HEAP_PAGE_RUN ||
+                 info->kind == HEAP_PAGE_TAIL;
+    bool alive = entry == PTE_ARMED || (entry & PTE_P);
+    page_check(owned == alive, page, "entry and descriptor disagree");
+    page_check(alive || entry == 0, page, "entry is neither 0, ARMED nor present");
+    page_check(page == 0 || taken == (info->kind != HEAP_PAGE_FREE), page, "taken bit is wrong");
+    sums->pages += owned;
+    sums->present += entry & PTE_P;
+    if (info->kind == HEAP_PAGE_SLAB)
+        slab_sum(info, page, sums);
+    if (info->kind == HEAP_PAGE_RUN) {
+        sums->objects++;
+        sums->bytes += info->run_bytes;
+    }
+}
+
+void heap_verify(void)
+{
+    struct heap_sums sums = {0};
+    u64 flags = spin_lock_irqsave(&heap.lock);
+    for (u64 page = 0; page < HEAP_PAGES; page++) {
+        if (page % HEAP_REGION_PAGES == 0 && !heap.info[page / HEAP_REGION_PAGES]) {
+            page_check(page == 0 || heap.taken[page / 64] == 0, page, "taken without a table");
+            page += HEAP_REGION_PAGES - 1;
+            continue;
+        }
+        page_sum(page, &sums);
+    }
+    const struct heap_stats *stats = &heap.stats;
+    if (sums.pages != stats->pages || sums.present != stats->pages_present ||
+        sums.objects != stats->objects || sums.bytes != stats->object_bytes)
+        panic_code(CODE_HP_04, "heap counters say %lu pages %lu present %lu objects %lu bytes, its "
+                   "pages say %lu %lu %lu %lu", stats->pages, stats->pages_present, stats->objects,
+                   stats->object_bytes, sums.pages, sums.present, sums.objects, sums.bytes);
+    spin_unlock_irqrestore(&heap.lock, flags);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/kernel_space.h"
+
+#include "kernel/base/assert.h"
+#include "mm/pmm.h"
+#include "mm/ram.h"
+
+struct aperture {
+    u64 virt;  /* page-aligned */
+    u64 bytes; /* whole pages; 0: free entry */
+    u64 phys;
+};
+
+static struct aperture apertures[APERTURE_MAX];
+static struct spinlock aperture_lock = SPINLOCK_INIT("apertures");
+static u64 modules_next = MODULES_BASE;
+
+static enum status table_frame_alloc(phys_t *out)
+{
+    pfn_t pfn;
+    enum status status = pmm_alloc(0, OWNER_PAGE_TABLE, &pfn);
+    if (status == STATUS_OK)
+        *out = pfn_to_phys(pfn);
+    return status;
+}
+
+void kernel_space_init(phys_t root)
+{
+    static const struct table_source source = {table_frame_alloc};
+    kernel_page_space.root = root;
+    kernel_page_space.source = &source;
+    kernel_page_space.has_1g_pages = false; /* windows are never that large */
+    spin_init(&kernel_page_space.lock, "kernel page tables");
+}
+
+/* --- apertures ------------------------------------------------------------------------------------ */
+
+static bool aperture_overlaps(u64 virt, u64 bytes, u64 *past)
+{
+    for (u32 i = 0; i < APERTURE_MAX; i++) {
+        /* One free page stays behind each mapping, so that running over an end is a fault. */
+        u64 end = apertures[i].virt + apertures[i].bytes + PAGE_BYTES;
+        if (apertures[i].bytes != 0 && virt < end && apertures[i].virt < virt + bytes + PAGE_BYTES) {
+            *past = end;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct aperture *aperture_unused(void)
+{
+    for (u32 i = 0; i < APERTURE_MAX; i++)
+        if (apertures[i].bytes == 0)
+            return &apertures[i];
+    return NULL;
+}
+
+static enum status aperture_add(u64 phys, u64 bytes, u64 bits, u64 *out)
+{
+    struct aperture *aperture = aperture_unused();
+    u64 virt = APERTURE_BASE;
+    if (!aperture || bytes >= APERTURE_BYTES)
+        return STATUS_NO_SPACE;
+    for (u64 past; aperture_overlaps(virt, bytes, &past);)
+        virt = past;
+    if (virt + bytes > APERTURE_BASE + APERTURE_BYTES)
+        return STATUS_NO_SPACE;
+    enum status status = page_table_map(&kernel_page_space, virt_make(virt), phys_make(phys), bytes,
+                                        bits);
+    if (status == STATUS_OK) {
+        *aperture = (struct aperture){virt, bytes, phys};
+        *out = virt;
+    }
+    return status;
+}
+
+static enum status window_map(phys_t phys, u64 bytes, u64 bits, u64 *out)
+{
+    if (!phys_range_ok(phys, bytes) || ram_overlaps(phys, bytes))
+        return STATUS_INVALID;
+    u64 first = ALIGN_DOWN(phys.raw, PAGE_BYTES);
+    u64 last = phys.raw + (bytes - 1);
+    if (last > ~0UL - PAGE_BYTES)
+        return STATUS_INVALID;
+    u64 flags = spin_lock_irqsave(&aperture_lock);
+    enum status status = aperture_add(first, ALIGN_UP(last + 1 - first, PAGE_BYTES), bits, out);
+    spin_unlock_irqrestore(&aperture_lock, flags);
+    *out += phys.raw - first;
+    return status;
+}
+
+enum status mmio_map(phys_t phys, u64 bytes, u64 cache, volatile void **out)
+{
+    u64 virt = 0;
+    if (cache & ~(PTE_PCD | PTE_PWT))
+        return STATUS_INVALID;
+    enum status status = window_map(phys, bytes, PTE_W | PTE_G | PTE_NX | cache, &virt);
+    if (status == STATUS_OK)
+        *out = (volatile void *)virt;
+    return status;
+}
+
+enum status firmware_map(phys_t phys, u64 bytes, const void **out)
+{
+    u64 virt = 0;
+    enum status status = window_map(phys, bytes, PTE_G | PTE_NX | PAGE_CACHE_WB, &virt);
+    if (status == STATUS_OK)
+        *out = (const void *)virt;
+    return status;
+}
+
+enum status aperture_unmap(const volatile void *start)
+{
+    u64 page = ALIGN_DOWN(virt_of(start).raw, PAGE_BYTES);
+    enum status status = STATUS_NOT_FOUND;
+    u64 flags = spin_lock_irqsave(&aperture_lock);
+    for (u32 i = 0; i < APERTURE_MAX; i++)
+        if (apertures[i].bytes != 0 && apertures[i].virt == page) {
+            status = page_table_unmap(&kernel_page_space, virt_make(page), apertures[i].bytes, NULL,
+                                      NULL);
+            ASSERT(status == STATUS_OK);
+            apertures[i].bytes = 0;
+            break;
+        }
+    spin_unlock_irqrestore(&aperture_lock, flags);
+    return status;
+}
+
+bool aperture_find(virt_t address, phys_t *phys)
+{
+    for (u32 i = 0; i < APERTURE_MAX; i++)
+        if (address.raw - apertures[i].virt < apertures[i].bytes) {
+            *phys = phys_make(apertures[i].phys + (address.raw - apertures[i].virt));
+            return true;
+        }
+    return false;
+}
+
+/* --- modules -------------------------------------------------------------------------------------- */
+
+enum status module_map(phys_t phys, u64 bytes, const void **out)
+{
+    u64 whole = ALIGN_UP(bytes, PAGE_BYTES);
+    if (!IS_ALIGNED(phys.raw, PAGE_BYTES) || !ram_contains(phys, whole))
+        return STATUS_INVALID;
+    if (whole + PAGE_BYTES > MODULES_BASE + MODULES_BYTES - modules_next)
+        return STATUS_NO_SPACE;
+    enum status status = page_table_map(&kernel_page_space, virt_make(modules_next), phys, whole,
+                                        PTE_G | PTE_NX);
+    if (status == STATUS_OK) {
+        *out = (const void *)modules_next;
+        modules_next += whole + PAGE_BYTES;
+    }
+    return status;
+}
+
+/* --- stacks --------------------------------------------------------------------------------------- */
+
+bool stack_locate(virt_t address, struct stack_place *out)
+{
+    static const char *const names[STACK_SLOTS_AT_BOOT] = {
+        [STACK_SLOT_BOOT] = "the kernel stack of CPU 0",
+        [STACK_SLOT_DOUBLE_FAULT] = "the #DF stack of CPU 0",
+        [STACK_SLOT_NMI] = "the NMI stack of CPU 0",
+        [STACK_SLOT_MACHINE_CHECK] = "the #MC stack of CPU 0",
+        [STACK_SLOT_DEBUG] = "the #DB stack of CPU 0",
+    };
+    u64 offset = address.raw - STACKS_BASE;
+    u64 slot = offset / STACK_SLOT_BYTES;
+    if (offset >= STACKS_BYTES || slot >= STACK_SLOTS_AT_BOOT)
+        return false;
+    out->name = names[slot];
+    out->top = stack_slot_top((u32)slot);
+    out->bottom = out->top - STACK_BYTES;
+    out->in_guard = address.raw < out->bottom;
+    out->bytes_below = out->in_guard ? out->bottom - address.raw : 0;
+    return true;
+}

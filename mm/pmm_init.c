@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The frame allocator's first minute: every area of RAM gets its counter, those that are taken in
+ * part are opened and their frames named, and the sums are made. Reserving is by clamped
+ * intersection of ranges, never by subtraction.
+ */
+#include "kernel/base/atomic.h"
+#include "kernel/base/panic.h"
+#include "kernel/base/string.h"
+#include "mm/frame_table.h"
+#include "mm/pmm_internal.h"
+#include "mm/ram.h"
+
+/* Opens an area whose frames are not all free RAM: what is not RAM is taken and ABSENT. */
+static void area_open_partial(u64 area)
+{
+    u16 *counter = area_counter(area);
+    if (!(*counter & AREA_UNTOUCHED))
+        return;
+    area_words_init(area);
+    u16 ram = 0;
+    for (u32 i = 0; i < AREA_FRAMES; i++) {
+        pfn_t pfn = pfn_make((area << AREA_ORDER) + i);
+        if (ram_contains(pfn_to_phys(pfn), PAGE_BYTES)) {
+            ram++;
+            continue;
+        }
+        *frame_at(pfn) = frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0);
+        area_bits(area)[i / 64] |= 1UL << (i % 64);
+    }
+    *counter = ram;
+    pmm.untouched -= ram;
+    pmm.unpromised += ram;
+}
+
+/* Counters of a span: 512 untouched frames each; areas that RAM fills in part are opened. */
+static void span_init(const struct area_span *span)
+{
+    for (u64 area = span->first; area < span->end; area++)
+        *area_counter(area) = AREA_UNTOUCHED | AREA_FRAMES;
+}
+
+static void rims_open(void)
+{
+    struct phys_range range;
+    for (u32 i = 0; ram_range(i, &range); i++) {
+        u64 end = range.base.raw + range.bytes;
+        if (!IS_ALIGNED(range.base.raw, PAGE_2M_BYTES))
+            area_open_partial(range.base.raw >> PAGE_2M_SHIFT);
+        if (!IS_ALIGNED(end, PAGE_2M_BYTES))
+            area_open_partial(end >> PAGE_2M_SHIFT);
+    }
+}
+
+/* Names one free frame's owner for good. The caller has made sure that it is RAM. */
+static void frame_reserve(pfn_t pfn, enum frame_owner owner, enum frame_state state)
+{
+    u64 area = area_of(pfn);
+    area_open_partial(area);
+    struct frame *frame = frame_at(pfn);
+    if (frame_state_of(*frame) != FRAME_NEW)
+        panic_code(CODE_FR_02, "frame P:%#lx is claimed by %s and by %s", pfn_to_phys(pfn).raw,
+                   frame_owner_name(frame_owner_of(*frame)), frame_owner_name(owner));
+    *frame = frame_make(owner, state, 0, 1);
+    area_bits(area)[pfn.raw % AREA_FRAMES / 64] |= 1UL << (pfn.raw % 64);
+    *area_counter(area) -= 1;
+}
+
+static void use_reserve(const struct pmm_use *use)
+{
+    /* Tables and stacks may be freed one day; image and loader never by pmm_free. */
+    bool plain = use->owner == OWNER_PAGE_TABLE || use->owner == OWNER_STACK;
+    if (use->frames == 0)
+        return;
+    if (!ram_contains(use->base, use->frames * PAGE_BYTES))
+        panic_code(CODE_FR_02, "P:%#lx, %lu frames, are claimed by %s but are not all RAM",
+                   use->base.raw, use->frames, frame_owner_name(use->owner));
+    for (u64 i = 0; i < use->frames; i++)
+        frame_reserve(pfn_add(phys_to_pfn(use->base), i), use->owner,
+                      plain ? FRAME_USED : FRAME_RESERVED);
+    pmm.unpromised -= use->frames;
+    pmm.owned[use->owner] += use->frames;
+}
+
+/* Below 1 MiB nothing is given out unasked: frame 0 is the firmware's, the loader's part stays its
+ * own until pmm_loader_reclaim. */
+static void low_reserve(void)
+{
+    for (u64 n = 0; n < HIGH_MEMORY_PHYS >> PAGE_SHIFT; n++) {
+        pfn_t pfn = pfn_make(n);
+        if (!ram_contains(pfn_to_phys(pfn), PAGE_BYTES))
+            continue;
+        enum frame_owner owner = OWNER_LOW;
+        if (n == 0)
+            owner = OWNER_FIRMWARE;
+        else if (pfn_to_phys(pfn).raw < LOADER_END_PHYS)
+            owner = OWNER_LOADER;
+        frame_reserve(pfn, owner, FRAME_RESERVED);
+        pmm.unpromised--;
+        pmm.owned[owner]++;
+    }
+}
+
+void pmm_init(phys_t root, const struct pmm_use *uses, u32 use_count)
+{
+    struct frame_table_place place;
+    frame_table_build(root, uses, use_count, &place);
+
+    memset(&pmm, 0, sizeof(pmm));
+    pmm.total = ram_bytes() >> PAGE_SHIFT;
+    pmm.untouched = pmm.total;
+    for (u32 i = 0; i < area_span_count(); i++)
+        span_init(area_span_at(i));
+    rims_open();
+    low_reserve();
+    for (u32 i = 0; i < use_count; i++)
+        use_reserve(&uses[i]);
+    use_reserve(&(struct pmm_use){place.base, place.frames, OWNER_FRAME_TABLE});
+
+    pmm.open_span = area_span_count();
+    pmm.open_next = area_span_at(pmm.open_span - 1)->first;
+    for (u32 i = 0; i < CPU_MAX; i++)
+        pmm.cpu[i].hint = pmm.open_next;
+}
+
+void pmm_loader_reclaim(void)
+{
+    for (u64 n = 1; n < LOADER_END_PHYS >> PAGE_SHIFT; n++) {
+        struct frame *frame = frame_at(pfn_make(n));
+        if (!ram_contains(pfn_to_phys(pfn_make(n)), PAGE_BYTES))
+            continue;
+        ASSERT(frame_owner_of(*frame) == OWNER_LOADER);
+        *frame = frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1);
+        pmm.owned[OWNER_LOADER]--;
+        pmm.owned[OWNER_LOW]++;
+    }
+}
+
+/* --- frames below 1 MiB ------------------------------------------------------------------------- */
+
+static bool low_range_is(pfn_t first, u64 frames, struct frame expected)
+{
+    for (u64 i = 0; i < frames; i++)
+        if (pmm_frame(pfn_add(first, i)).word != expected.word)
+            return false;
+    return true;
+}
+
+static void low_range_set(pfn_t first, u64 frames, struct frame word)
+{
+    for (u64 i = 0; i < frames; i++)
+        *frame_at(pfn_add(first, i)) = word;
+}
+
+static enum status low_range_move(pfn_t first, u64 frames, struct frame from, struct frame to)
+{
+    u64 end = HIGH_MEMORY_PHYS >> PAGE_SHIFT;
+    if (frames == 0 || first.raw == 0 || first.raw >= end || frames > end - first.raw)
+        return STATUS_RANGE;
+    u64 flags = spin_lock_irqsave(&pmm.open_lock);
+    enum status status = low_range_is(first, frames, from) ? STATUS_OK : STATUS_BUSY;
+    if (status == STATUS_OK) {
+        low_range_set(first, frames, to);
+        atomic_fetch_sub_u64(&pmm.owned[frame_owner_of(from)], frames);
+        atomic_fetch_add_u64(&pmm.owned[frame_owner_of(to)], frames);
+    }
+    spin_unlock_irqrestore(&pmm.open_lock, flags);
+    return status;
+}
+
+enum status pmm_low_take(pfn_t first, u64 frames, enum frame_owner owner)
+{
+    enum status status = low_range_move(first, frames, frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1),
+                                        frame_make(owner, FRAME_RESERVED, 0, 1));
+    if (status == STATUS_OK)
+        memset(pfn_to_ptr(first), 0, frames * PAGE_BYTES);
+    return status;
+}
+
+enum status pmm_low_give(pfn_t first, u64 frames, enum frame_owner owner)
+{
+    return low_range_move(first, frames, frame_make(owner, FRAME_RESERVED, 0, 1),
+                          frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * State shared by the files of the frame allocator and by nobody else.
+ */
+#ifndef PLINTH_MM_PMM_INTERNAL_H
+#define PLINTH_MM_PMM_INTERNAL_H
+
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/spinlock.h"
+#include "mm/pmm.h"
+
+/* In an area's counter: its bits and words have never been written. */
+#define AREA_UNTOUCHED 0x8000
+
+struct pmm {
+    u64 total;
+    u64 unpromised;
+    u64 promised;
+    u64 untouched;
+    u64 refused;
+    u64 owned[OWNER_COUNT];
+    struct {
+        u64 hint; /* the area that gave last */
+    } cpu[CPU_MAX];
+
+    struct spinlock open_lock; /* guards the two below and the opening of areas */
+    u32 open_span;             /* spans above this one are open wholly */
+    u64 open_next;
+};
+
+extern struct pmm pmm;
+
+/* Writes the 512 words (NEW) and clears the bits of an area. */
+void area_words_init(u64 area);
+
+#endif

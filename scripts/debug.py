@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""QEMU stopped before its first instruction, gdb attached to it in this terminal.
+
+  debug.py --build build [--image ...] [--mem ...] [--cpu ...] [--machine ...] [--disk ...]
+           [--smp ...] [--config TEXT] [-- GDB ARGUMENTS]
+
+plinth.gdb loads the symbols of the loader and of the kernel, follows the kernel when it
+moves, and stops at stage1, at the kernel's entry and at kernel_main. kaslr=off is added
+unless --config says otherwise; any other slide works as well.
+The serial port is logged to BUILD/debug-serial.txt; BUILD/debug-com1 is a socket to type
+into it from another terminal: socat -,raw,echo=0 BUILD/debug-com1
+"""
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import disk_format as fmt
+import machine
+from run import (EXIT_EMULATOR, EXIT_PARAMETERS, add_machine_options, make_setup)
+
+SCRIPT = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'plinth.gdb')
+
+
+def find_gdb():
+    for name in ('gdb', 'gdb-multiarch'):
+        path = shutil.which(name)
+        if path:
+            return path
+    raise machine.EmulatorError('gdb is not installed')
+
+
+def wait_for_socket(path, process, errors):
+    """QEMU makes the socket when its machine is complete."""
+    end = time.monotonic() + 60
+    while not os.path.exists(path):
+        if process.poll() is not None or time.monotonic() > end:
+            raise machine.EmulatorError(machine.read_text(errors).strip()
+                                        or 'qemu-system-x86_64 did not start')
+        time.sleep(0.02)
+
+
+def session(options, folder):
+    setup = make_setup(options, (('kaslr', 'off'),))
+    build = os.path.abspath(options.build)
+    gdb = find_gdb()
+    disk = machine.prepare_image(setup, folder)
+    stub, log = os.path.join(folder, 'gdb'), os.path.join(build, 'debug-serial.txt')
+    com1 = os.path.join(build, 'debug-com1')
+    command = machine.qemu_command(setup, disk, folder) + [
+        '-S', '-gdb', f'unix:{stub},server=on,wait=off',
+        '-chardev', f'socket,id=com1,path={com1},server=on,wait=off,logfile={log}',
+        '-serial', 'chardev:com1']
+    errors = os.path.join(folder, 'stderr')
+    with open(errors, 'wb') as file:
+        # Its own session: Ctrl-C is for gdb, which then stops the machine.
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file,
+                                   stderr=file, start_new_session=True)
+    try:
+        wait_for_socket(stub, process, errors)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        environment = dict(os.environ, PLINTH_BUILD=build, PLINTH_GDB_STUB=stub,
+                           PLINTH_SCRIPTS=os.path.dirname(SCRIPT),
+                           PLINTH_SERIAL_LOG=log)
+        return subprocess.run([gdb, '-q', '-nx', '-x', SCRIPT, *options.gdb], check=False,
+                              env=environment, preexec_fn=default_interrupt).returncode
+    finally:
+        process.kill()
+        process.wait()
+        if os.path.exists(com1):
+            os.unlink(com1)
+
+
+def default_interrupt():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def main():
+    options = argparse.ArgumentParser(
+        prog='debug.py', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument('--build', default='build')
+    add_machine_options(options)
+    options.add_argument('gdb', nargs='*')
+    options = options.parse_args()
+    folder = machine.scratch_folder()
+    try:
+        return session(options, folder)
+    except (machine.ParameterError, fmt.ImageError) as error:
+        print(f'debug: {error}', file=sys.stderr)
+        return EXIT_PARAMETERS
+    except (machine.EmulatorError, FileNotFoundError) as error:
+        print(f'debug: {error}', file=sys.stderr)
+        return EXIT_EMULATOR
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

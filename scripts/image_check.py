@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""The rules of the disk image, each with the reason it exists.
+
+findings(image) yields one Finding per rule, good or bad. A damaged image never stops the
+walk: what cannot be read is reported by the rule that needs it.
+"""
+import struct
+from dataclasses import dataclass
+
+import disk_format as fmt
+from disk_format import BASES, CONFIG, ENTRY, HEAD, L, MANIFEST
+from elf64 import Elf, ElfError
+
+PF_X, PF_W = 1, 2
+
+
+@dataclass
+class Finding:
+    name: str
+    why: str
+    good: bool
+    expected: object = None
+    found: object = None
+
+    def __str__(self):
+        line = f'{"ok " if self.good else "BAD"} {self.name:24} {self.why}'
+        if self.good:
+            return line
+        return f'{line}: expected {self.expected}, found {self.found}'
+
+
+def equal(name, why, expected, found, show=str):
+    return Finding(name, why, expected == found, show(expected), show(found))
+
+
+def hex32(value):
+    return f'{value:#010x}'
+
+
+def zeros(name, why, data, base):
+    """A place that must be empty; the first byte that is not is named."""
+    at = next((i for i, byte in enumerate(data) if byte), None) if any(data) else None
+    found = '' if at is None else f'{data[at]:02x} at byte {base + at:#x}'
+    return Finding(name, why, at is None, 'zeros', found)
+
+
+def findings(image):
+    data = image.content()
+    yield from size_rules(image, data)
+    yield from boot_sector_rules(data)
+    yield from partition_rules(data)
+    yield from head_rules(data)
+    yield from config_rules(data)
+    yield from manifest_rules(data)
+    yield from payload_rules(data)
+    yield from copy_rules(data)
+
+
+def size_rules(image, data):
+    wanted = image.head['image_bytes']
+    good = image.size >= wanted if image.is_device else image.size == wanted
+    yield Finding('image-size', 'a cut image must be told from a whole one', good,
+                  wanted, image.size)
+    yield equal('image-mib', 'firmware rejects odd sizes; images are whole MiB',
+                0, wanted % L['DISK_UNIT_BYTES'])
+
+
+def boot_sector_rules(data):
+    yield equal('mbr-signature', 'a BIOS starts no sector without 55 AA at its end',
+                '55aa', data[L['MBR_SIGNATURE']:L['MBR_SIGNATURE'] + 2].hex())
+    jump = data[0] == 0xEB and data[1] >= L['MBR_BPB_END'] - 2 and data[2] == 0x90
+    far = data[0] == 0xE9 and data[1] | data[2] << 8 >= L['MBR_BPB_END'] - 3
+    yield Finding('mbr-jump', 'firmware overwrites the BPB hole: code must jump over it',
+                  jump or far, 'a jump beyond the hole', data[:3].hex())
+    begin, end = L['MBR_STAMP_BEGIN'], L['MBR_STAMP_END']
+    yield zeros('mbr-time-stamp', 'Windows 9x writes a time stamp here', data[begin:end],
+                begin)
+    crc, length, marker, version = struct.unpack_from('<IHBB', data, L['MBR_HEAD_CRC'])
+    yield equal('mbr-head-bytes', 'stage1 checks exactly the head', L['STAGE2_HEAD_BYTES'],
+                length)
+    at = L['DISK_STAGE2_HEAD']
+    yield equal('mbr-head-crc', 'stage1 runs no damaged head',
+                fmt.crc32c(data[at:at + L['STAGE2_HEAD_BYTES']]), crc, hex32)
+    yield equal('mbr-base-marker', 'tells stage2 which copy the BIOS shows as LBA 0', 0,
+                marker)
+    yield equal('mbr-version', 'stage2 refuses a format it does not know',
+                L['DISK_FORMAT_VERSION'], version)
+    head = HEAD.unpack(data, at)
+    yield equal('mbr-uuid', 'the drive is recognised by it when DL is wrong',
+                head['uuid'].hex(), data[L['MBR_UUID']:L['MBR_UUID'] + 16].hex())
+    signature, rest = struct.unpack_from('<IH', data, L['MBR_DISK_SIGNATURE'])
+    yield equal('mbr-disk-signature', 'two disks with one signature confuse systems',
+                (fmt.disk_signature(head['uuid']), 0), (signature, rest),
+                lambda pair: f'{pair[0]:08x}/{pair[1]:04x}')
+
+
+def partition_rules(data):
+    table = data[L['MBR_PARTITIONS']:L['MBR_PARTITIONS'] + 64]
+    active = sum(table[i] == 0x80 for i in range(0, 64, 16))
+    yield equal('partition-active', 'many firmwares offer a stick only with exactly one '
+                'active entry', 1, active)
+    yield zeros('partition-others', 'further entries would make it another kind of disk',
+                table[16:], L['MBR_PARTITIONS'] + 16)
+    whole = HEAD.unpack(data, L['DISK_STAGE2_HEAD'])['image_bytes']
+    first = struct.unpack_from('<I', table, 8)[0]
+    sizes = [s for s in fmt.SECTOR_SIZES if L['DISK_PARTITION'] // s == first]
+    yield Finding('partition-start', 'the second boot sector lies at 1 MiB', bool(sizes),
+                  ' or '.join(str(L['DISK_PARTITION'] // s) for s in fmt.SECTOR_SIZES),
+                  first)
+    right = fmt.partition_entry(min(whole, 1 << 40), sizes[0] if sizes else 512)
+    yield equal('partition-entry', '1 MiB to the end, type DA, CHS by 255/63',
+                right.hex(' '), table[:16].hex(' '))
+
+
+def head_rules(data):
+    head = HEAD.unpack(data, L['DISK_STAGE2_HEAD'])
+    yield equal('head-magic', 'stage1 has loaded the right thing', L['STAGE2_HEAD_MAGIC'],
+                head['magic'], hex32)
+    yield equal('head-version', 'stage2 and the tool agree on the format',
+                L['DISK_FORMAT_VERSION'], head['version'])
+    yield equal('head-body-bytes', 'the whole body slot is loaded and checked',
+                L['STAGE2_BODY_BYTES'], head['body_bytes'])
+    at = L['DISK_STAGE2_BODY']
+    crc = fmt.crc32c(data[at:at + L['STAGE2_BODY_BYTES']])
+    yield equal('head-body-crc', 'stage2 runs no damaged body', crc, head['body_crc32c'],
+                hex32)
+    yield Finding('head-build-id', 'a report must name the build', any(head['build_id']),
+                  'not all zeros', 'zeros')
+    yield equal('head-uuid', 'made from the content, so that two builds differ',
+                fmt.uuid_text(fmt.content_uuid(data)), fmt.uuid_text(head['uuid']))
+    yield zeros('reserved-0x8000', 'kept for a longer stage2',
+                data[L['DISK_RESERVED']:L['DISK_CONFIG']], L['DISK_RESERVED'])
+
+
+def config_rules(data):
+    for number, base in enumerate(BASES):
+        at = base + L['DISK_CONFIG']
+        slot, tag = data[at:at + L['CONFIG_BYTES']], f'config{number + 1}'
+        head = CONFIG.unpack(slot)
+        yield equal(f'{tag}-magic', 'an empty slot is no configuration', L['CONFIG_MAGIC'],
+                    head['magic'], hex)
+        fits = head['text_bytes'] <= fmt.CONFIG_TEXT_MAX
+        yield Finding(f'{tag}-length', 'text and its final NUL fit in the slot', fits,
+                      f'at most {fmt.CONFIG_TEXT_MAX}', head['text_bytes'])
+        text = slot[CONFIG.bytes:CONFIG.bytes + head['text_bytes']]
+        yield equal(f'{tag}-crc', 'garbage is refused, defaults are used',
+                    fmt.crc32c(text), head['text_crc32c'], hex32)
+        odd = next((byte for byte in text if not 32 <= byte <= 126), None)
+        yield Finding(f'{tag}-text', 'it is printed by the kernel', odd is None,
+                      'printable ASCII', f'byte {odd or 0:#04x}')
+        rest = CONFIG.bytes + min(head['text_bytes'], fmt.CONFIG_TEXT_MAX)
+        yield zeros(f'{tag}-rest', 'one text has one form', slot[rest:], at + rest)
+
+
+def manifest_rules(data):
+    for number, base in enumerate(BASES):
+        at, tag = base + L['DISK_MANIFEST'], f'manifest{number + 1}'
+        slot = data[at:at + L['MANIFEST_BYTES']]
+        faults = fmt.manifest_faults(slot)
+        yield Finding(tag, 'stage2 loads nothing that no valid manifest names', not faults,
+                      *(faults and (', '.join(f'{f[0]} {f[1]}' for f in faults),
+                                    ', '.join(str(f[2]) for f in faults)) or ('', '')))
+        whole = HEAD.unpack(data, L['DISK_STAGE2_HEAD'])
+        head = MANIFEST.unpack(slot)
+        yield equal(f'{tag}-identity', 'manifest and stage2 are of one build',
+                    (whole['uuid'].hex(), whole['image_bytes']),
+                    (head['uuid'].hex(), head['image_bytes']))
+    gap = L['DISK_MANIFEST'] + L['MANIFEST_BYTES']
+    yield zeros('reserved-0xe000', 'kept for a longer manifest',
+                data[gap:L['DISK_COPY_END']], gap)
+
+
+def payload_rules(data):
+    """By the first valid manifest; without one only the two rules above speak."""
+    slots = [data[b + L['DISK_MANIFEST']:][:L['MANIFEST_BYTES']] for b in BASES]
+    slot = next((s for s in slots if not fmt.manifest_faults(s)), None)
+    yield Finding('payload', 'nothing can be verified without a manifest',
+                  slot is not None, 'a valid manifest', 'two damaged ones')
+    if slot is None:
+        return
+    head, entries, crcs = fmt.manifest_parts(slot)
+    kinds = [entry['kind'] for entry in entries]
+    yield Finding('payload-kernel-first', 'stage2 places the kernel before all else',
+                  kinds[:1] == [L['MANIFEST_KERNEL']]
+                  and kinds.count(L['MANIFEST_KERNEL']) == 1
+                  and set(kinds) <= {L['MANIFEST_KERNEL'], L['MANIFEST_SYMBOLS'],
+                                     L['MANIFEST_MODULE']},
+                  'kinds 1, then 2 and 3', kinds)
+    end, chunk = L['DISK_PAYLOAD'], 0
+    for entry in entries:
+        name, begin = fmt.entry_name(entry) or '(no name)', entry['disk_offset']
+        yield Finding(f'payload {name}', 'aligned for 4096-byte sectors, in order, no '
+                      'overlap, inside the image',
+                      begin % L['DISK_ALIGN'] == 0 and begin >= end and entry['bytes'] > 0
+                      and begin + entry['bytes'] <= len(data)
+                      and entry['name'].count(b'\0') > 0,
+                      f"a multiple of {L['DISK_ALIGN']:#x} in {end:#x}..{len(data):#x}",
+                      f"{begin:#x}+{entry['bytes']:#x}")
+        content = data[begin:begin + entry['bytes']]
+        yield chunk_rule(name, entry, content, crcs, chunk)
+        chunk += -(-entry['bytes'] // L['CHUNK_BYTES'])
+        end = max(end, begin + entry['bytes'])
+    yield equal('payload-chunk-count', 'each chunk belongs to one entry', chunk, len(crcs))
+    yield zeros('payload-padding', 'nothing hides behind the payload', data[end:], end)
+    if entries:
+        yield from kernel_rules(data, entries)
+
+
+def chunk_rule(name, entry, content, crcs, chunk):
+    why = 'each 32 KiB is verified as it is read'
+    if entry['first_chunk'] != chunk:
+        return Finding(f'chunks {name}', why, False, f'first chunk {chunk}',
+                       entry['first_chunk'])
+    for i, part in enumerate(fmt.chunks(content)):
+        stored = crcs[chunk + i] if chunk + i < len(crcs) else 0
+        crc = fmt.crc32c(part)
+        if crc != stored:
+            at = entry['disk_offset'] + i * L['CHUNK_BYTES']
+            return Finding(f'chunks {name}', why, False,
+                           f'{hex32(stored)} for chunk {i} at byte {at:#x}', hex32(crc))
+    return Finding(f'chunks {name}', why, True)
+
+
+def kernel_rules(data, entries):
+    kernel = entries[0]
+    content = data[kernel['disk_offset']:kernel['disk_offset'] + kernel['bytes']]
+    try:
+        elf = Elf(content, 'kernel')
+        loads, build_id = elf.loads(), elf.build_id()
+    except (ElfError, struct.error) as error:
+        yield Finding('kernel-elf', 'stage2 loads ELF64 for x86-64', False, 'ELF64', error)
+        return
+    yield Finding('kernel-elf', 'stage2 loads ELF64 for x86-64', bool(loads),
+                  'PT_LOAD segments', 'none')
+    both = [s for s in loads if s['flags'] & PF_W and s['flags'] & PF_X]
+    yield Finding('kernel-w-xor-x', 'no segment is writable and executable', not both,
+                  'none', len(both))
+    unit = L['PAGE_2M_BYTES']
+    last = max((s['paddr'] + s['memory_bytes'] for s in loads), default=0)
+    first = min((s['paddr'] for s in loads), default=0) // unit * unit
+    yield equal('kernel-memory', 'stage2 looks for this much free memory',
+                fmt.round_up(last - first, unit), kernel['memory_bytes'], hex)
+    inside = all(s['offset'] + s['file_bytes'] <= len(content)
+                 and s['file_bytes'] <= s['memory_bytes'] for s in loads)
+    yield Finding('kernel-segments', 'each segment lies in the file', inside,
+                  f'at most {len(content)} bytes', 'a segment beyond')
+    head_id = HEAD.unpack(data, L['DISK_STAGE2_HEAD'])['build_id']
+    yield equal('kernel-build-id', 'the reported build is the one that runs',
+                head_id.hex(), (build_id or b'').hex())
+    for entry in entries:
+        if entry['kind'] == L['MANIFEST_SYMBOLS']:
+            blob = data[entry['disk_offset']:entry['disk_offset'] + entry['bytes']]
+            yield Finding('symbols-build-id', 'names of another build would lie',
+                          head_id in blob[:64], head_id.hex(), 'another build-id')
+
+
+def copy_rules(data):
+    """Named per part, so that a flipped bit is found by name, whichever copy it hit."""
+    base = L['DISK_PARTITION']
+    parts = (('boot-sector', 0, L['DISK_STAGE2_HEAD']),
+             ('head', L['DISK_STAGE2_HEAD'], L['DISK_STAGE2_BODY']),
+             ('body', L['DISK_STAGE2_BODY'], L['DISK_RESERVED']),
+             ('config', L['DISK_CONFIG'], L['DISK_MANIFEST']),
+             ('manifest', L['DISK_MANIFEST'], L['DISK_COPY_END']))
+    for name, begin, end in parts:
+        first, second = bytearray(data[begin:end]), data[base + begin:base + end]
+        if begin <= L['MBR_BASE_MARKER'] < end:
+            first[L['MBR_BASE_MARKER'] - begin] = 1
+        at = next((i for i in range(end - begin) if first[i] != second[i]), None)
+        yield Finding(f'copy-{name}', 'the copy in the partition boots on its own',
+                      at is None, *(('', '') if at is None else (
+                          f'{first[at]:02x} at byte {base + begin + at:#x}',
+                          f'{second[at]:02x}')))
+    gap = L['DISK_RECORDER'] + L['RECORDER_BYTES']
+    yield zeros('gap', 'nothing hides before the partition', data[gap:base], gap)

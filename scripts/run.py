@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Boots the image in QEMU: the terminal is the machine's serial port.
+
+  run.py [--mem 512M] [--cpu max] [--machine pc] [--disk ide] [--smp 1] [--config TEXT]
+         [--rubbish] [--batch] [--image build/plinth.img] [-- QEMU ARGUMENTS]
+
+--config holds KEY=VALUE words that are merged into the configuration of a copy of the
+image; the image itself is never written. --rubbish fills RAM as a cold start leaves it.
+
+--batch runs without a terminal: it adds test=all, a random nonce and exit=1 unless the
+configuration says otherwise, passes the serial port to standard output, and tells by its
+exit status what happened:
+
+  0  all tests passed, and the closing line's sum is right (interactive: you left)
+  1  tests failed                       5  reset, halted or switched off without a verdict
+  2  wrong parameters                   6  timeout (--timeout, seconds)
+  3  died with a code                   7  the emulator failed
+  4  triple fault                       8  the tests' report is missing or not to be believed
+"""
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import termios
+import time
+
+import disk_format as fmt
+import machine
+from image import merge_keys, parse_changes
+from qemu import Qemu
+
+EXIT_CODES = {'passed': 0, 'tests failed': 1, 'triple fault': 4, 'reset': 5, 'halted': 5,
+              'switched off': 5, 'timeout': 6, 'no tests ran': 8, 'report not believed': 8}
+EXIT_PARAMETERS, EXIT_DIED, EXIT_TRIPLE, EXIT_EMULATOR = 2, 3, 4, 7
+
+
+def exit_code(reason):
+    if reason.startswith('died '):
+        return EXIT_DIED
+    return EXIT_CODES.get(reason, EXIT_EMULATOR)
+
+
+def add_machine_options(options, image='build/plinth.img'):
+    """The options that run, debug and screenshot share; the Makefile passes them all."""
+    defaults = machine.Setup('')
+    options.add_argument('--image', default=image)
+    for name in ('mem', 'cpu', 'machine', 'disk'):
+        options.add_argument('--' + name, default=getattr(defaults, name))
+    options.add_argument('--smp', default='1')
+    options.add_argument('--config', default='')
+
+
+def merged_config(image, text, defaults=()):
+    """The image's configuration with `text` merged over it; defaults fill what neither
+    names. None when nothing changes, so that images of another kind boot as they are."""
+    if not text and not defaults:
+        return None
+    current, _ = fmt.Image(image).config()
+    new = merge_keys(current, parse_changes(text.split()))
+    keys = {word.partition('=')[0] for word in new.split()}
+    return merge_keys(new, [pair for pair in defaults if pair[0] not in keys])
+
+
+def make_setup(options, defaults=(), extra=()):
+    if not options.smp.isdecimal():
+        raise machine.ParameterError(f'SMP={options.smp}: 1 to 255')
+    setup = machine.Setup(
+        options.image, options.mem, options.cpu, options.machine, options.disk,
+        int(options.smp), rubbish=getattr(options, 'rubbish', False), extra=tuple(extra))
+    setup.validate()
+    setup.config = merged_config(options.image, options.config, defaults)
+    return setup
+
+
+def batch(options):
+    nonce = str(random.SystemRandom().randrange(1, 1 << 32))
+    setup = make_setup(options, (('test', 'all'), ('nonce', nonce), ('exit', '1')),
+                       options.qemu)
+    words = dict(word.partition('=')[::2] for word in setup.config.split())
+
+    def echo(data):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    with Qemu(setup, wall=options.timeout, cpu_seconds=options.timeout,
+                      echo=echo) as vm:
+        result = vm.finish(words.get('nonce'))
+    print(f'run: {result.reason} after {result.seconds:.1f} s', file=sys.stderr)
+    for line in result.details:
+        print(f'run: {line}', file=sys.stderr)
+    return exit_code(result.reason)
+
+
+class Terminal:
+    """Puts the terminal back as it was, however QEMU ends."""
+
+    def __enter__(self):
+        self.state = termios.tcgetattr(0) if os.isatty(0) else None
+
+    def __exit__(self, *_):
+        if self.state:
+            termios.tcsetattr(0, termios.TCSADRAIN, self.state)
+
+
+def watch(process, folder):
+    """Waits for QEMU; ends it when the machine triple-faulted instead of looping on."""
+    while True:
+        try:
+            return process.wait(0.2), None
+        except subprocess.TimeoutExpired:
+            pass
+        if machine.triple_fault(folder) is not None:
+            time.sleep(0.1)   # the register dump follows the line that says so
+            process.kill()
+            process.wait()
+            return process.returncode, machine.triple_fault(folder)
+
+
+def interactive(options):
+    setup = make_setup(options, extra=options.qemu)
+    folder = machine.scratch_folder()
+    try:
+        disk = machine.prepare_image(setup, folder)
+        command = machine.qemu_command(setup, disk, folder) + ['-serial', 'mon:stdio']
+        print('run: Ctrl-A X leaves, Ctrl-A C is QEMU\'s monitor', file=sys.stderr)
+        with Terminal():
+            try:
+                process = subprocess.Popen(command)
+            except FileNotFoundError:
+                raise machine.EmulatorError('qemu-system-x86_64 is not installed') from None
+            code, fault = watch(process, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if fault is not None:
+        print(f'\nrun: triple fault at {fault}', file=sys.stderr)
+        return EXIT_TRIPLE
+    # The guest's own verdict, when it has one; else the user left.
+    return {machine.RC_PASSED: 0, machine.RC_FAILED: 1, 0: 0}.get(code, EXIT_EMULATOR)
+
+
+def main():
+    options = argparse.ArgumentParser(
+        prog='run.py', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_machine_options(options)
+    options.add_argument('--rubbish', action='store_true')
+    options.add_argument('--batch', action='store_true')
+    options.add_argument('--timeout', type=int, default=300)
+    options.add_argument('qemu', nargs='*')
+    options = options.parse_args()
+    try:
+        return batch(options) if options.batch else interactive(options)
+    except (machine.ParameterError, fmt.ImageError) as error:
+        print(f'run: {error}', file=sys.stderr)
+        return EXIT_PARAMETERS
+    except machine.EmulatorError as error:
+        print(f'run: {error}', file=sys.stderr)
+        return EXIT_EMULATOR
+
+
+if __name__ == '__main__':
+    sys.exit(main())

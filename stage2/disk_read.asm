@@ -1,0 +1,280 @@
+; SPDX-License-Identifier: MIT
+;
+; The read engine: bytes of the disk image into memory below 1 MiB, through whatever the BIOS
+; offers, with retries, smaller calls and the other method before it gives up.
+;
+; Mode: protected. Registers kept unless named. Facts of the last call stay in disk_... for reports.
+;
+; A call that reports neither clean success nor clean failure (CF and AH disagree) counts as done:
+; everything read here is proven afterwards, by checksum or UUID, and read again if wrong.
+
+%include "stage2/stage2.inc"
+
+extern edd_probe, edd_read, chs_init, chs_read, disk_bios, gate_clear, crc32c
+extern disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
+extern disk_timeouts, disk_status, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
+extern sector_bytes, sector_shift, base_marker, int13_sectors, chs_sectors, crc_found, crc_wanted
+extern disk_function
+
+%define BDA_TICKS       0x46C
+%define TICK_POLLS      8192                    ; BIOS calls a tick at most, should it stand still
+%define TRIES_FULL      3                       ; at the size first tried
+%define TRIES_SINGLE    4                       ; at one sector a call
+%define TIMEOUTS_MAX    2                       ; each may last 30 seconds
+
+section .head
+bits 32
+
+; A freshly chosen drive. In: AL = drive. Method, limits and counters start anew; 512-byte
+; sectors are assumed until drive_find.asm has measured.
+global disk_use
+disk_use:
+        mov     [disk_drive], al
+        mov     dword [chs_sectors], 0
+        mov     byte [sector_shift], 9
+        mov     byte [base_marker], 0
+        call    edd_probe
+        cmp     byte [disk_edd], 0
+        jne     disk_limit_full
+        call    chs_init
+; The largest call: one chunk, 64 sectors of 512 bytes, under every limit BIOSes are known for.
+global disk_limit_full
+disk_limit_full:
+        push    eax
+        push    ecx
+        mov     eax, CHUNK_BYTES
+        mov     cl, [sector_shift]
+        shr     eax, cl
+        mov     [disk_limit], eax
+        pop     ecx
+        pop     eax
+        ret
+
+; Read. In: EAX = byte offset in the image, ECX = bytes (rounded up to sectors), EDI = where.
+; Out: CF = 1: impossible, after all tries.
+global disk_read
+disk_read:
+        pushad
+        mov     [disk_offset], eax
+; Firmware that adds the partition's start to every LBA gets it subtracted here.
+        cmp     byte [base_marker], 0
+        je      .base
+        cmp     eax, DISK_PARTITION
+        jb      .base
+        sub     eax, DISK_PARTITION
+.base:  mov     ebx, ecx
+        mov     cl, [sector_shift]
+        shr     eax, cl
+        mov     [disk_lba], eax
+        xor     edx, edx
+        inc     edx
+        shl     edx, cl
+        lea     ebx, [ebx + edx - 1]
+        shr     ebx, cl
+        mov     [disk_left], ebx
+        mov     [disk_dest], edi
+        xor     eax, eax
+        mov     [disk_tries], eax
+        mov     [disk_here], eax
+        mov     [disk_timeouts], eax
+
+; As much as remains, the limit allows and fits before the next 64 KiB line.
+.next:  mov     eax, [disk_left]
+        test    eax, eax
+        jz      .good
+        cmp     eax, [disk_limit]
+        jbe     .limit
+        mov     eax, [disk_limit]
+.limit: movzx   edx, word [disk_dest]
+        sub     edx, 0x10000
+        neg     edx
+        mov     cl, [sector_shift]
+        shr     edx, cl
+        cmp     eax, edx
+        jbe     .line
+        mov     eax, edx
+.line:  mov     [disk_count], eax
+        cmp     byte [disk_edd], 0
+        je      .chs
+        call    edd_read
+        jmp     .judge
+.chs:   call    chs_read
+
+; CF and AH together; a count below ours is believed as far as it goes.
+.judge: mov     ebx, [disk_count]
+        mov     ecx, [disk_done]
+        setc    al
+        dec     ecx
+        cmp     ecx, ebx                        ; 0 and anything above ours: not a count
+        inc     ecx
+        jae     .whole
+        cmp     ecx, ebx
+        je      .whole
+        quirk   QUIRK_READ_SHORT
+        mov     ebx, ecx
+        jmp     .took
+.whole: test    al, al
+        jz      .clear
+        test    ah, ah
+        jnz     .failed
+        jmp     .suspect
+.clear: test    ah, ah
+        jz      .took
+.suspect:
+        mov     ecx, ebx
+        mov     edx, [disk_lba]
+        quirk   QUIRK_READ_SUSPECT
+; EBX sectors arrived.
+.took:  add     [disk_lba], ebx
+        sub     [disk_left], ebx
+        add     [int13_sectors], ebx
+        mov     cl, [sector_shift]
+        shl     ebx, cl
+        add     [disk_dest], ebx
+        mov     dword [disk_here], 0
+        jmp     .next
+.good:  popad
+        clc
+        ret
+
+; Failed with status AH: what now?
+.failed:
+        inc     dword [disk_tries]
+        inc     dword [disk_here]
+        mov     ecx, ebx
+        mov     edx, [disk_lba]
+        quirk   QUIRK_READ_RETRIED
+        cmp     byte [disk_quick], 0
+        jne     .lost
+        cmp     ah, 0x01                        ; bad parameter: smaller, at once
+        je      .smaller
+        cmp     ah, 0x09
+        je      .smaller
+        cmp     ah, 0x80                        ; time-out, not ready
+        je      .timeout
+        cmp     ah, 0xAA
+        jne     .again
+.timeout:
+        inc     dword [disk_timeouts]
+        cmp     dword [disk_timeouts], TIMEOUTS_MAX
+        jae     .method
+; Reset, pause, and the same again; fewer tries once the size was halved.
+.again: call    disk_reset
+        mov     eax, [disk_here]
+        mov     edx, TRIES_SINGLE
+        cmp     dword [disk_limit], 1
+        je      .count
+        mov     edx, TRIES_FULL
+        push    eax
+        mov     eax, CHUNK_BYTES
+        mov     cl, [sector_shift]
+        shr     eax, cl
+        cmp     [disk_limit], eax
+        pop     eax
+        je      .count
+        mov     dl, 1
+.count: cmp     eax, edx
+        jae     .smaller
+        call    wait_ticks
+        jmp     .next
+.smaller:
+        cmp     ebx, 1
+        jbe     .method
+        shr     ebx, 1
+        mov     [disk_limit], ebx
+        mov     dword [disk_here], 0
+        mov     ecx, ebx
+        quirk   QUIRK_READ_HALVED
+        jmp     .next
+; The other method, once.
+.method:
+        cmp     byte [disk_edd], 0
+        je      .lost
+        call    chs_init
+        jc      .lost
+        mov     byte [disk_edd], 0
+        mov     edx, [disk_lba]
+        quirk   QUIRK_EDD_DROPPED
+        call    disk_limit_full
+        mov     dword [disk_here], 0
+        jmp     .next
+; Nothing helped. The next read starts with the best method again.
+.lost:  mov     al, [disk_has_edd]
+        mov     [disk_edd], al
+        call    disk_limit_full
+        popad
+        stc
+        ret
+
+; AH=00h. A controller in an error state stays there until this.
+disk_reset:
+        push    eax
+        push    dword [disk_function]           ; the facts in reports are the read's, not ours
+        call    gate_clear
+        mov     ah, 0x00
+        call    disk_bios
+        pop     dword [disk_function]
+        pop     eax
+        ret
+
+; Waits EAX ticks of 55 ms; bounded, for a tick that stands still. The BIOS' clock only runs with
+; interrupts on, which is inside the gate: INT 12h is the cheapest way in.
+wait_ticks:
+        pushad
+        mov     ebx, [BDA_TICKS]
+        mov     ecx, TICK_POLLS
+        imul    ecx, eax
+.poll:  call    gate_clear
+        bios    0x12
+        mov     edx, [BDA_TICKS]
+        sub     edx, ebx
+        cmp     edx, eax
+        jae     .done
+        loop    .poll
+        cmp     edx, 0
+        jne     .done
+        mov     ecx, eax
+        quirk   QUIRK_TICK_FROZEN
+.done:  popad
+        ret
+
+; Read and prove. In: as disk_read, EDX = CRC-32C wanted. A wrong sum is read again with an eighth
+; of the size, then sector by sector. Out: CF = 1: impossible; crc_found tells whether read or sum
+; failed (disk_status of a failed read is not 0 then).
+global disk_read_proven
+disk_read_proven:
+        pushad
+        mov     [crc_wanted], edx
+.try:   call    disk_read
+        jc      .failed
+        push    eax
+        mov     esi, edi
+        call    crc32c
+        mov     [crc_found], eax
+        cmp     eax, edx
+        pop     eax
+        je      .good
+; Smaller, until one sector a call was wrong too.
+        push    ecx
+        push    edx
+        mov     ecx, [disk_limit]
+        mov     edx, eax
+        quirk   QUIRK_READ_DAMAGED
+        mov     edx, ecx
+        shr     ecx, 3
+        jnz     .size
+        inc     ecx
+.size:  mov     [disk_limit], ecx
+        cmp     edx, 1
+        pop     edx
+        pop     ecx
+        jne     .try
+        call    disk_limit_full
+.failed:
+        popad
+        stc
+        ret
+; The size that worked is kept for the rest.
+.good:  popad
+        clc
+        ret

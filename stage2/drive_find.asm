@@ -1,0 +1,105 @@
+; SPDX-License-Identifier: MIT
+;
+; Which drive is ours, how long its sectors are, and whether the BIOS shows the whole disk.
+; DL is a claim, the UUID in LBA 0 is proof.
+;
+; Mode: protected. Out: disk_drive, sector_bytes, sector_shift, base_marker. Clobbers everything.
+
+%include "stage2/stage2.inc"
+
+extern stage2_head, disk_use, disk_read, disk_limit_full
+extern disk_drive, drive_given, disk_quick, sector_bytes, sector_shift, base_marker
+
+%define BDA_DRIVE_COUNT 0x475
+%define FIRST_DRIVE     0x80
+%define DRIVES_MAX      16
+%define BUFFER_FILL     0xA6C1E73D              ; what a sector that did not arrive looks like
+
+section .head
+bits 32
+global drive_find
+drive_find:
+        mov     al, [disk_drive]
+        call    drive_try
+        je      .found
+
+; Hard disks the BIOS counts, at least one, at most sixteen; above 8Fh some machines die.
+        inc     byte [disk_quick]
+        mov     bl, [BDA_DRIVE_COUNT]
+        cmp     bl, 1
+        adc     bl, 0
+        cmp     bl, DRIVES_MAX
+        jbe     .scan
+        mov     bl, DRIVES_MAX
+.scan:  mov     al, FIRST_DRIVE
+.probe: push    eax
+        call    drive_try
+        pop     eax
+        je      .found
+        inc     al
+        dec     bl
+        jnz     .probe
+        die     LOADER_DRIVE_LOST, "no drive carries this image's UUID: DL=", {1, drive_given}, \
+                " drives=", {1, BDA_DRIVE_COUNT}
+
+.found: mov     byte [disk_quick], 0
+        movzx   edx, byte [disk_drive]
+        movzx   ecx, byte [drive_given]
+        cmp     ecx, edx
+        je      .known
+        quirk   QUIRK_DRIVE_REPAIRED
+.known: cmp     byte [base_marker], 0
+        je      .sector
+        quirk   QUIRK_BASE_SHIFTED
+.sector:
+        mov     ecx, [sector_bytes]
+        cmp     ecx, 512
+        je      .end
+        quirk   QUIRK_SECTOR_BYTES
+.end:   ret
+
+; In: AL = drive. Out: ZF = 1: it is ours and everything is measured. Clobbers EAX, ECX-EDI.
+drive_try:
+        call    disk_use
+        mov     edi, BOUNCE_PHYS
+        mov     ecx, DISK_ALIGN / 4
+        mov     eax, BUFFER_FILL
+        rep stosd
+
+; "One sector" of LBA 0, whatever that is; the buffer holds 4096 bytes.
+        xor     eax, eax
+        mov     ecx, 512
+        mov     edi, BOUNCE_PHYS
+        call    disk_read
+        mov     al, 1
+        jc      .end
+        cmp     word [BOUNCE_PHYS + MBR_SIGNATURE], 0xAA55
+        jne     .end
+        mov     esi, BOUNCE_PHYS + MBR_UUID
+        mov     edi, stage2_head + stage2_head_uuid
+        mov     ecx, 4
+        repe cmpsd
+        jne     .end
+
+; The sector ends where the filling begins.
+        mov     eax, 512
+        mov     cl, 9
+.measure:
+        cmp     dword [BOUNCE_PHYS + eax], BUFFER_FILL
+        jne     .longer
+        cmp     dword [BOUNCE_PHYS + eax + 4], BUFFER_FILL
+        je      .measured
+.longer:
+        shl     eax, 1
+        inc     ecx
+        cmp     eax, DISK_ALIGN
+        jb      .measure
+.measured:
+        mov     [sector_bytes], eax
+        mov     [sector_shift], cl
+        mov     cl, [BOUNCE_PHYS + MBR_BASE_MARKER]
+        mov     [base_marker], cl
+        call    disk_limit_full
+        xor     eax, eax
+.end:   test    al, al
+        ret

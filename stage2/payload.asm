@@ -1,0 +1,183 @@
+; SPDX-License-Identifier: MIT
+;
+; Kernel, symbols, modules: chunk by chunk through the bounce buffer, each proven by its CRC, then
+; copied to its place from flat protected mode. One copy, no unreal mode, no INT 15h AH=87h.
+;
+; Mode: protected. Clobbers everything.
+
+%include "stage2/stage2.inc"
+
+extern disk_read_proven, elf_check, text_disk
+extern kernel_base, kernel_bytes, segments, segment_count, symbols_phys, symbols_bytes
+extern payload_end, payload_bytes, module_count, chunk_number, chunk_entry
+extern crc_found, crc_wanted, disk_status, disk_offset
+
+%define PAGE_MASK       (PAGE_BYTES - 1)
+
+section .body
+bits 32
+global payload_load
+payload_load:
+        mov     ebx, MANIFEST_PHYS + sizeof_manifest_head
+        mov     eax, [kernel_base]
+        add     eax, [kernel_bytes]
+        mov     [payload_end], eax
+.entry: mov     edi, [payload_end]              ; where symbols and modules go
+        cmp     dword [ebx + manifest_entry_kind], MANIFEST_SYMBOLS
+        jb      .load
+        je      .symbols
+        call    module_note
+        jmp     .load
+.symbols:
+        mov     [symbols_phys], edi
+        mov     eax, [ebx + manifest_entry_bytes]
+        mov     [symbols_bytes], eax
+.load:  call    entry_load
+        add     ebx, sizeof_manifest_entry
+        inc     dword [chunk_entry]
+        mov     eax, [chunk_entry]
+        cmp     eax, [MANIFEST_PHYS + manifest_head_entry_count]
+        jb      .entry
+        ret
+
+; Name, place and bytes of a module into boot_info. In: EBX = entry, EDI = where it will be.
+module_note:
+        push    edi
+        imul    eax, [module_count], sizeof_boot_module
+        lea     edx, [eax + BOOT_INFO_PHYS + boot_info_modules]
+        inc     dword [module_count]
+        mov     [edx + boot_module_phys], edi
+        mov     eax, [ebx + manifest_entry_bytes]
+        mov     [edx + boot_module_bytes], eax
+        lea     esi, [ebx + manifest_entry_name]
+        lea     edi, [edx + boot_module_name]
+        mov     ecx, BOOT_NAME_BYTES / 4
+        rep movsd
+        mov     byte [edi - 1], 0
+        pop     edi
+        ret
+
+; One entry of the manifest. In: EBX = entry, EDI = destination unless it is the kernel.
+entry_load:
+        xor     ebp, ebp                        ; EBP = position in the entry
+.chunk: mov     ecx, [ebx + manifest_entry_bytes]
+        sub     ecx, ebp
+        jz      .done
+        cmp     ecx, CHUNK_BYTES
+        jbe     .bytes
+        mov     ecx, CHUNK_BYTES
+
+; Its checksum stands behind the entries.
+.bytes: mov     eax, ebp
+        shr     eax, 15
+        add     eax, [ebx + manifest_entry_first_chunk]
+        mov     [chunk_number], eax
+        imul    edx, [MANIFEST_PHYS + manifest_head_entry_count], sizeof_manifest_entry
+        mov     edx, [MANIFEST_PHYS + sizeof_manifest_head + edx + eax * 4]
+        mov     eax, [ebx + manifest_entry_disk_offset]
+        add     eax, ebp
+        push    edi
+        mov     edi, BOUNCE_PHYS
+        call    disk_read_proven
+        pop     edi
+        jc      .failed
+        add     [payload_bytes], ecx
+        cmp     dword [ebx + manifest_entry_kind], MANIFEST_KERNEL
+        je      .kernel
+        mov     esi, BOUNCE_PHYS
+        push    ecx
+        call    copy
+        pop     ecx
+        jmp     .next
+.kernel:
+        test    ebp, ebp
+        jnz     .place
+        call    elf_check
+.place: call    segments_place
+.next:  add     ebp, ecx
+        jmp     .chunk
+
+.done:  cmp     dword [ebx + manifest_entry_kind], MANIFEST_KERNEL
+        je      segments_zero
+        add     edi, PAGE_MASK
+        and     edi, ~PAGE_MASK
+        mov     [payload_end], edi
+        ret
+.failed:
+        cmp     byte [disk_status], 0
+        je      .damaged
+        die     LOADER_DISK_READ, "disk read failed:", {TEXT_SUB, text_disk}, \
+                " entry=", {1, chunk_entry}, " chunk=", {2, chunk_number}
+.damaged:
+        die     LOADER_CHUNK_DAMAGED, "the image is damaged on disk: entry=", {1, chunk_entry}, \
+                " chunk=", {2, chunk_number}, " byte=", {4, disk_offset}, " expected=", \
+                {4, crc_wanted}, " found=", {4, crc_found}, {TEXT_SUB, text_disk}
+
+; The chunk's part of each segment. In: EBP = file position, ECX = bytes in the bounce buffer.
+segments_place:
+        pushad
+        lea     eax, [ebp + ecx]                ; end of the chunk
+        mov     ebx, segments
+        mov     edx, [segment_count]
+.segment:
+        push    eax
+        push    edx
+        mov     esi, [ebx + SEGMENT_OFFSET]     ; from the later start
+        mov     edx, esi
+        add     edx, [ebx + SEGMENT_FILE]       ; to the earlier end
+        cmp     esi, ebp
+        jae     .start
+        mov     esi, ebp
+.start: cmp     edx, eax
+        jbe     .end
+        mov     edx, eax
+.end:   mov     ecx, edx
+        sub     ecx, esi
+        jbe     .none
+        mov     edi, esi
+        sub     edi, [ebx + SEGMENT_OFFSET]
+        add     edi, [ebx + SEGMENT_DEST]
+        add     edi, [kernel_base]
+        sub     esi, ebp
+        add     esi, BOUNCE_PHYS
+        call    copy
+.none:  pop     edx
+        pop     eax
+        add     ebx, SEGMENT_BYTES
+        dec     edx
+        jnz     .segment
+        popad
+        ret
+
+; ECX bytes from ESI to EDI, both moved on.
+copy:   mov     edx, ecx
+        shr     ecx, 2
+        rep movsd
+        mov     ecx, edx
+        and     ecx, 3
+        rep movsb
+        ret
+
+; What the file does not carry is zero.
+segments_zero:
+        pushad
+        mov     ebx, segments
+        mov     ebp, [segment_count]
+.segment:
+        mov     edi, [ebx + SEGMENT_DEST]
+        add     edi, [kernel_base]
+        add     edi, [ebx + SEGMENT_FILE]
+        mov     ecx, [ebx + SEGMENT_MEMORY]
+        sub     ecx, [ebx + SEGMENT_FILE]
+        xor     eax, eax
+        mov     edx, ecx
+        shr     ecx, 2
+        rep stosd
+        mov     ecx, edx
+        and     ecx, 3
+        rep stosb
+        add     ebx, SEGMENT_BYTES
+        dec     ebp
+        jnz     .segment
+        popad
+        ret

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Every way the kernel can be made to die names its code on every output and stops.
+
+The deadly tests of tests/kernel run here, one machine each, on COM1, E9 and screen; with
+exit=1 the machine leaves with the status of a failure.
+"""
+import os
+import re
+
+import pytest
+
+import samples
+from machine import Setup
+from qemu import Qemu, boot
+
+DEADLY = {
+    'die_null': 'PF-06', 'die_heap_never': 'HP-05', 'die_heap_freed': 'HP-05',
+    'die_heap_guard': 'HP-06', 'die_stack_overflow': 'SO-01', 'die_text_write': 'PF-03',
+    'die_execute_data': 'PF-04', 'die_not_canonical': 'GP-01', 'die_undefined': 'EX-06',
+    'die_divide': 'EX-00', 'die_assert': 'AS-01', 'die_double_free': 'HP-01',
+    'die_bad_free': 'HP-02', 'die_init_order': 'IN-01', 'die_physical_pointer': 'PF-01',
+    'die_nmi': 'NM-03',
+}
+
+
+def deadly_names():
+    """The list in the kernel's own table, so that a new one cannot be forgotten here."""
+    path = os.path.join(samples.ROOT, 'tests', 'kernel', 'cases.h')
+    with open(path, encoding='ascii') as file:
+        text = file.read().partition('SELFTEST_DEADLY_LIST')[2].partition('SELFTEST_DECLARE')[0]
+    return set(re.findall(r'T\((\w+)\)', text))
+
+
+def test_every_deadly_test_is_listed():
+    assert deadly_names() == set(DEADLY) | {'die_triple_fault'}
+
+
+@pytest.mark.parametrize('name', DEADLY)
+def test_death(name, image, rubbish):
+    setup = Setup(image, mem='64M', config=f'test={name} log=info', rubbish=True)
+    with Qemu(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish) as vm:
+        result = vm.finish()
+        assert result.reason == f'died {DEADLY[name]}', result
+        line = result.details[-1]
+        screen = vm.screen()
+        assert vm.halted() and not vm.resets()
+        e9 = vm.e9()
+    assert line in e9.replace('\r', '')
+    assert f'plinth: {DEADLY[name]}' in screen, screen
+    for text in (result.serial, screen):
+        assert f'docs/errors/{DEADLY[name]}.md' in text, text
+    # A backtrace with names: at least one function of the kernel.
+    assert re.search(r'^ +at [0-9a-f]{16} \w+\+', result.serial.replace('\r', ''), re.M), result
+    if DEADLY[name].startswith(('PF', 'HP', 'SO')) and DEADLY[name] not in ('HP-01', 'HP-02'):
+        assert 'PML4[' in result.serial, result
+
+
+@pytest.mark.parametrize('name', ['die_null', 'die_assert', 'die_stack_overflow'])
+def test_death_leaves_the_emulator(name, image, rubbish):
+    setup = Setup(image, mem='64M', config=f'test={name} exit=1', rubbish=True)
+    result = boot(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish)
+    assert result.reason == f'died {DEADLY[name]}', result
+
+
+@pytest.mark.parametrize('machine', ['pc', 'q35'])
+def test_triple_fault_is_recognised(machine, image, rubbish):
+    setup = Setup(image, mem='64M', machine=machine, disk='ahci',
+                  config='test=die_triple_fault exit=1', rubbish=True)
+    result = boot(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish)
+    assert result.reason == 'triple fault', result
+    assert any('RIP=ffffffff' in line for line in result.details), result
+
+
+def test_gp_is_never_called_a_page_fault(image, rubbish):
+    setup = Setup(image, mem='64M', config='test=die_not_canonical exit=1', rubbish=True)
+    result = boot(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish)
+    assert 'canonical' in result.serial and 'plinth: PF' not in result.serial, result

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+#
+# Host tests: the kernel's pure parts, compiled for this machine with ASan and UBSan.
+#
+#   make host-test          builds and runs every tests/host/*_test.c; quiet when all pass
+#   make fuzz FUZZ_RUNS=N   libFuzzer on the map cleaner, N runs (1000000)
+#
+# Each tests/host/X_test.c has a line X_test_SRC with the sources under test and helpers.
+
+HOST_CC ?= gcc
+FUZZ_CC ?= clang
+FUZZ_RUNS ?= 1000000
+
+bits_test_SRC := kernel/base/codes.c kernel/base/status.c kernel/base/format.c
+config_test_SRC := kernel/base/config.c
+crc32c_test_SRC := kernel/base/crc32c.c
+format_test_SRC := kernel/base/format.c
+reloc_test_SRC := kernel/early/reloc.c
+string_test_SRC := tests/host/string_renamed.c
+memmap_test_SRC := mm/memmap.c mm/memmap_text.c tests/host/memmap_oracle.c
+memmap_fuzz_SRC := mm/memmap.c tests/host/memmap_oracle.c
+
+HOST_TESTS := $(sort $(notdir $(basename $(wildcard tests/host/*_test.c))))
+HOST_FLAGS := -std=gnu11 -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 -Wshadow \
+	-Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common
+HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+	UBSAN_OPTIONS=print_stacktrace=1
+
+.PHONY: host-test fuzz
+
+$(B)/host/%.o: %.c tests/host/host.mk
+	@mkdir -p $(@D)
+	@$(HOST_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -MMD -MP -c -o $@ $<
+$(B)/host/fuzz/%.o: %.c tests/host/host.mk
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP \
+	  -c -o $@ $<
+
+define host_test_rule
+$(if $($(1)_SRC),,$(error tests/host/host.mk: no line $(1)_SRC for tests/host/$(1).c))
+$(B)/host/$(1): $(patsubst %.c,$(B)/host/%.o,tests/host/$(1).c $($(1)_SRC))
+	@$(HOST_CC) $(HOST_SANITIZE) -o $$@ $$^ -lcmocka
+# A test that passed runs again only when it changed.
+$(B)/host/$(1).ok: $(B)/host/$(1)
+	@if $(HOST_ENV) $$< > $$@.log 2>&1; then mv $$@.log $$@; \
+	else cat $$@.log; echo "host: $(1) failed; run $$< under gdb"; exit 1; fi
+endef
+$(foreach test,$(HOST_TESTS),$(eval $(call host_test_rule,$(test))))
+
+host-test: $(HOST_TESTS:%=$(B)/host/%.ok)
+	@echo "host: $(words $^) programs, $$(cat $^ | grep -c '^\[       OK \]') tests passed"
+
+FUZZ_C := tests/host/memmap_fuzz.c $(memmap_fuzz_SRC)
+FUZZ_O := $(FUZZ_C:%.c=$(B)/host/fuzz/%.o)
+$(B)/host/memmap_fuzz: $(FUZZ_O)
+	@$(FUZZ_CC) $(HOST_SANITIZE) -fsanitize=fuzzer -o $@ $^
+fuzz: $(B)/host/memmap_fuzz
+	@mkdir -p $(B)/host/corpus
+	@if $(HOST_ENV) $< -runs=$(FUZZ_RUNS) -max_len=2048 -seed=1 -print_final_stats=1 \
+	  -artifact_prefix=$(B)/host/ $(B)/host/corpus > $(B)/host/fuzz.log 2>&1; \
+	then echo "fuzz: $(FUZZ_RUNS) runs, no difference to the oracle"; \
+	else tail -n 40 $(B)/host/fuzz.log; exit 1; fi

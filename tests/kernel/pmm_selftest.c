@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The frame allocator in the live machine.
+ */
+#include "kernel/base/string.h"
+#include "kernel/early/handover.h"
+#include "mm/frame_table.h"
+#include "mm/pmm.h"
+#include "mm/ram.h"
+#include "tests/kernel/cases.h"
+
+static u64 free_frames(void)
+{
+    struct pmm_stats stats;
+    pmm_stats_get(&stats);
+    return stats.free;
+}
+
+static u64 refused_frees(void)
+{
+    struct pmm_stats stats;
+    pmm_stats_get(&stats);
+    return stats.refused;
+}
+
+void test_frames_exact(struct selftest *t)
+{
+    struct pmm_stats stats;
+    u64 sum = 0;
+    pmm_verify(); /* panics on a difference */
+    pmm_stats_get(&stats);
+    for (u32 i = 0; i < OWNER_COUNT; i++)
+        sum += stats.owned[i];
+    CHECK_EQUAL(t, sum + stats.free, stats.total);
+    CHECK_EQUAL(t, stats.total, ram_bytes() / PAGE_BYTES);
+    CHECK_EQUAL(t, stats.owned[OWNER_IMAGE], handover.info.kernel_bytes / PAGE_BYTES);
+}
+
+void test_frames_orders(struct selftest *t)
+{
+    pfn_t block[FRAME_ORDER_MAX + 1];
+    u64 before = free_frames();
+    for (u32 order = 0; order <= FRAME_ORDER_MAX; order++) {
+        enum status status = pmm_alloc(order, OWNER_TEST, &block[order]);
+        CHECK_EQUAL(t, status, STATUS_OK);
+        if (status != STATUS_OK)
+            return;
+        CHECK(t, IS_ALIGNED(block[order].raw, 1UL << order));
+        struct frame head = pmm_frame(block[order]);
+        CHECK_EQUAL(t, frame_state_of(head), FRAME_USED);
+        CHECK_EQUAL(t, frame_owner_of(head), OWNER_TEST);
+        CHECK_EQUAL(t, frame_order_of(head), order);
+        CHECK_EQUAL(t, frame_count_of(head), 1);
+        if (order != 0)
+            CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn_add(block[order], 1))), FRAME_TAIL);
+    }
+    CHECK_EQUAL(t, before - free_frames(), (1UL << (FRAME_ORDER_MAX + 1)) - 1);
+    for (u32 order = 0; order <= FRAME_ORDER_MAX; order++)
+        CHECK_EQUAL(t, pmm_free(block[order], order, OWNER_TEST), STATUS_OK);
+    CHECK_EQUAL(t, free_frames(), before);
+}
+
+static bool frame_is_zero(pfn_t pfn)
+{
+    const u64 *word = pfn_to_ptr(pfn);
+    for (u32 i = 0; i < PAGE_BYTES / sizeof(*word); i++)
+        if (word[i] != 0)
+            return false;
+    return true;
+}
+
+void test_frames_zeroed(struct selftest *t)
+{
+    pfn_t pfn, again;
+    for (u32 round = 0; round < 4; round++) {
+        CHECK_EQUAL(t, pmm_alloc(2, OWNER_TEST, &pfn), STATUS_OK);
+        for (u32 i = 0; i < 4; i++)
+            CHECK(t, frame_is_zero(pfn_add(pfn, i)));
+        memset(pfn_to_ptr(pfn), 0xA5, 4 * PAGE_BYTES);
+        CHECK_EQUAL(t, pmm_free(pfn, 2, OWNER_TEST), STATUS_OK);
+        CHECK(t, frame_is_zero(pfn)); /* zeroed when it is freed, not when it is asked for again */
+        CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn)), FRAME_ZERO);
+    }
+    /* Released without zeroing, a frame counts as NEW and is zeroed for its next owner. */
+    CHECK_EQUAL(t, pmm_alloc_raw(0, OWNER_TEST, &pfn), STATUS_OK);
+    memset(pfn_to_ptr(pfn), 0x5A, PAGE_BYTES);
+    CHECK_EQUAL(t, pmm_free_raw(pfn, 0, OWNER_TEST), STATUS_OK);
+    CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn)), FRAME_NEW);
+    CHECK_EQUAL(t, pmm_alloc(0, OWNER_TEST, &again), STATUS_OK);
+    CHECK_EQUAL(t, again.raw, pfn.raw);
+    CHECK(t, frame_is_zero(again));
+    CHECK_EQUAL(t, pmm_free(again, 0, OWNER_TEST), STATUS_OK);
+}
+
+void test_frames_refuse(struct selftest *t)
+{
+    pfn_t pfn, none;
+    CHECK_EQUAL(t, pmm_alloc(FRAME_ORDER_MAX + 1, OWNER_TEST, &none), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_alloc(0, OWNER_NONE, &none), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_alloc(0, OWNER_COUNT, &none), STATUS_INVALID);
+
+    u64 refused = refused_frees(), before = free_frames();
+    CHECK_EQUAL(t, pmm_alloc(3, OWNER_TEST, &pfn), STATUS_OK);
+    CHECK_EQUAL(t, pmm_free(pfn, 2, OWNER_TEST), STATUS_INVALID);             /* wrong order */
+    CHECK_EQUAL(t, pmm_free(pfn, 4, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_HEAP), STATUS_INVALID);             /* wrong owner */
+    CHECK_EQUAL(t, pmm_free(pfn_add(pfn, 1), 0, OWNER_TEST), STATUS_INVALID); /* inside */
+    CHECK_EQUAL(t, pmm_free(pfn_add(pfn, 1), 3, OWNER_TEST), STATUS_INVALID); /* unaligned */
+    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_TEST), STATUS_OK);
+    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_TEST), STATUS_INVALID);             /* double */
+    CHECK_EQUAL(t, pmm_free(pfn_make(0), 0, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_free(phys_to_pfn(phys_make(0xB8000)), 0, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_free(phys_to_pfn(phys_make(handover.info.kernel_phys)), 0, OWNER_IMAGE),
+                STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_free(pfn_make(1UL << 50), 0, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, refused_frees() - refused, 10);
+    CHECK_EQUAL(t, free_frames(), before);
+    pmm_verify();
+}
+
+void test_frames_low(struct selftest *t)
+{
+    pfn_t first = pfn_make(16);
+    CHECK_EQUAL(t, pmm_low_take(pfn_make(0), 1, OWNER_TEST), STATUS_RANGE);
+    CHECK_EQUAL(t, pmm_low_take(pfn_make(1), 0, OWNER_TEST), STATUS_RANGE);
+    CHECK_EQUAL(t, pmm_low_take(pfn_make(255), 2, OWNER_TEST), STATUS_RANGE);
+    CHECK_EQUAL(t, pmm_low_take(pfn_make(0x9F), 2, OWNER_TEST), STATUS_BUSY); /* VGA is not RAM */
+    CHECK_EQUAL(t, pmm_low_take(first, 4, OWNER_TEST), STATUS_OK);
+    CHECK(t, frame_is_zero(first));
+    CHECK_EQUAL(t, pmm_low_take(pfn_add(first, 3), 1, OWNER_TEST), STATUS_BUSY);
+    CHECK_EQUAL(t, pmm_low_give(first, 4, OWNER_HEAP), STATUS_BUSY);
+    CHECK_EQUAL(t, pmm_low_give(first, 4, OWNER_TEST), STATUS_OK);
+    pmm_verify();
+}
+
+void test_frames_promises(struct selftest *t)
+{
+    struct pmm_stats before, now;
+    pmm_stats_get(&before);
+    CHECK_EQUAL(t, pmm_promise(before.free - before.promised + 1), STATUS_NO_MEMORY);
+    CHECK_EQUAL(t, pmm_promise(100), STATUS_OK);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, now.promised - before.promised, 100);
+    CHECK_EQUAL(t, now.free, before.free);
+    pfn_t pfn = pmm_take_promised(OWNER_TEST);
+    CHECK(t, frame_is_zero(pfn));
+    CHECK_EQUAL(t, pmm_free_to_promise(pfn, OWNER_TEST), STATUS_OK);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, now.promised - before.promised, 100);
+    pmm_promise_return(100);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, now.promised, before.promised);
+    CHECK_EQUAL(t, now.free, before.free);
+    pmm_verify();
+}
+
+/* --- all frames ----------------------------------------------------------------------------------- */
+
+/* Beyond this much the machine's own memory would be used up by frame words alone. */
+#define ALL_FRAMES_MAX (GIB(64) >> PAGE_SHIFT)
+
+static bool overlaps(u64 base, u64 bytes, u64 with, u64 with_bytes)
+{
+    return base < with + with_bytes && with < base + bytes;
+}
+
+/* What no frame may ever be taken from: said by the handover, not by the allocator. */
+static bool block_is_forbidden(u64 base, u64 bytes)
+{
+    const struct boot_info *info = &handover.info;
+    if (base < HIGH_MEMORY_PHYS || overlaps(base, bytes, RECORDER_PHYS, RECORDER_BYTES) ||
+        overlaps(base, bytes, info->kernel_phys, info->payload_end - info->kernel_phys) ||
+        !ram_contains(phys_make(base), bytes))
+        return true;
+    for (u32 i = 0; i < handover.use_count; i++)
+        if (overlaps(base, bytes, handover.uses[i].phys, handover.uses[i].frames * PAGE_BYTES))
+            return true;
+    return false;
+}
+
+static u64 blocks_take(struct selftest *t, u32 order)
+{
+    pfn_t pfn;
+    u64 frames = 0;
+    while (frames < ALL_FRAMES_MAX && pmm_alloc_raw(order, OWNER_TEST, &pfn) == STATUS_OK) {
+        frames += 1UL << order;
+        if (block_is_forbidden(pfn_to_phys(pfn).raw, (u64)PAGE_BYTES << order)) {
+            selftest_fail(t, __FILE__, __LINE__, "order %u block at P:%#lx is not free memory", order,
+                          pfn_to_phys(pfn).raw);
+            return frames;
+        }
+    }
+    return frames;
+}
+
+/* Frees every block that belongs to OWNER_TEST, found through the frame table. */
+static u64 blocks_give(struct selftest *t)
+{
+    u64 frames = 0;
+    for (u32 i = 0; i < area_span_count(); i++) {
+        u64 pfn = area_span_at(i)->first << AREA_ORDER, end = area_span_at(i)->end << AREA_ORDER;
+        while (pfn < end) {
+            u64 step = 1;
+            if (*area_counter(pfn >> AREA_ORDER) == (0x8000 | AREA_FRAMES)) {
+                step = AREA_FRAMES; /* never opened */
+            } else {
+                struct frame frame = *frame_at(pfn_make(pfn));
+                if (frame_owner_of(frame) == OWNER_TEST && frame_state_of(frame) == FRAME_USED) {
+                    step = 1UL << frame_order_of(frame);
+                    CHECK_EQUAL(t, pmm_free_raw(pfn_make(pfn), frame_order_of(frame), OWNER_TEST),
+                                STATUS_OK);
+                    frames += step;
+                }
+            }
+            pfn += step;
+        }
+    }
+    return frames;
+}
+
+void test_frames_all(struct selftest *t)
+{
+    struct pmm_stats before, now;
+    u64 taken = 0;
+    pmm_stats_get(&before);
+    for (u32 order = FRAME_ORDER_MAX + 1; order-- > 0 && taken < ALL_FRAMES_MAX;)
+        taken += blocks_take(t, order);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, before.free - now.free, taken);
+    if (taken < ALL_FRAMES_MAX)
+        CHECK_EQUAL(t, now.free, now.promised); /* not one frame is left but what was promised */
+    u64 given = blocks_give(t);
+    CHECK_EQUAL(t, given, taken);
+    selftest_note("took and gave back %lu frames of %lu", taken, before.free);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, now.free, before.free);
+    CHECK_EQUAL(t, now.owned[OWNER_TEST], 0);
+    pmm_verify();
+}
