@@ -52,8 +52,8 @@ WARN := -Wall -Wextra -Werror -Wvla -Wformat=2 -Wundef -Wshadow -Wmissing-protot
 KFLAGS := -std=gnu11 -O2 -g -I. -ffreestanding -fpie -mcmodel=small -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fno-jump-tables \
-	-ffile-prefix-map=$(CURDIR)/= -include kernel/base/visibility.h $(GCC_FLAGS) $(WARN) $(EXTRA_CFLAGS)
-AFLAGS := -f elf64 -g -F dwarf -I $(B)/gen/ -I ./ -Werror=orphan-labels -Werror=number-overflow
+	-ffile-prefix-map=$(CURDIR)=. -include kernel/base/visibility.h $(GCC_FLAGS) $(WARN) $(EXTRA_CFLAGS)
+AFLAGS := -f elf64 -I $(B)/gen/ -I ./ -Werror=orphan-labels -Werror=number-overflow
 LDFLAGS_K := -pie --no-dynamic-linker -z text -z max-page-size=4096 -z noexecstack -z norelro \
 	--orphan-handling=error --build-id=sha1 --hash-style=sysv --no-warn-rwx-segments
 # What early code may leave undefined: borders of kernel.ld and the first high instruction.
@@ -84,11 +84,13 @@ $(B)/gen/offsets.inc: kernel/arch/offsets.c scripts/gen-inc.sh
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(KCC) $(KFLAGS) -MMD -MP -c -o $@ $<
+# Line numbers only for the loader: NASM writes the folder into them, and the kernel's build-id is made
+# over all of kernel.elf. Labels stay.
 # NASM 2.16 forgets %included files in -MD and refuses %if on labels in -M, so every assembly file
 # depends on every include there is: they are few, and assembling takes a moment.
 $(B)/%.asm.o: %.asm $(GEN) $(wildcard stage1/*.inc stage2/*.inc kernel/arch/*.inc) $(B)/flags
 	@mkdir -p $(@D)
-	@$(NASM) $(AFLAGS) -o $@ $<
+	@$(NASM) $(AFLAGS) $(if $(filter stage%,$<),-g -F dwarf) -o $@ $<
 $(B)/%.ld: %.ld kernel/boot/layout.h
 	@mkdir -p $(@D)
 	@cpp -P -undef -x c -I. $< -o $@
@@ -99,7 +101,7 @@ $(B)/flags: FORCE
 FORCE:
 
 $(B)/early.o: $(EARLY_O) scripts/check-early.py
-	@$(KLD) -r -o $@ $(EARLY_O)
+	@$(KLD) -r -z noexecstack -o $@ $(EARLY_O)
 	@$(PYTHON) scripts/check-early.py $@ $(EARLY_MAY_USE)
 $(B)/kernel.elf: $(B)/early.o $(KERNEL_O) $(B)/kernel/kernel.ld scripts/check-binary.py
 	@$(KLD) $(LDFLAGS_K) -T $(B)/kernel/kernel.ld -o $@ $(B)/early.o $(KERNEL_O)

@@ -141,6 +141,14 @@ void serial_write(const char *text, u64 bytes)
     }
 }
 
+void serial_drain(void)
+{
+    if (!serial.present || serial.stuck)
+        return;
+    for (u32 i = 0; i < WAITS_MAX && !(uart_read(UART_LSR) & LSR_IDLE); i++)
+        continue;
+}
+
 static void sink_write(enum log_level level, const char *text, u64 bytes)
 {
     (void)level;

@@ -22,6 +22,9 @@ bool serial_is_present(void);
 /* Sends text as it is, a line end as CR LF. Any context; does nothing without a chip. */
 void serial_write(const char *text, u64 bytes);
 
+/* Waits, not for ever, until everything has left the chip: before leaving an emulator. */
+void serial_drain(void);
+
 /* The sink for log_sink_add; its name is "serial". */
 extern const struct log_sink serial_sink;
 

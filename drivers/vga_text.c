@@ -118,8 +118,8 @@ static void character_put(char c)
 
 static void screen_update(void)
 {
-    u32 row = MIN(vga.row, VGA_ROWS - 1), column = MIN(vga.column, VGA_COLUMNS - 1);
-    u32 cursor = row * VGA_COLUMNS + column;
+    /* A line end that is owed at the bottom leaves the cursor in the last cell. */
+    u32 cursor = MIN(vga.row * VGA_COLUMNS + vga.column, CELLS - 1);
 
     for (u32 i = 0; i < ARRAY_COUNT(vga.cells); i++) {
         if (vga.cells[i] != vga.next[i]) {

@@ -14,8 +14,16 @@ void death_init(void);
 /* Whether the end of a death leaves the emulator (configuration exit=1) or halts. */
 void death_set_exit(bool wanted);
 
-/* Prints the functions that lead to rip, nearest first, through the frame pointers from rbp. The
- * first few go to every sink, the rest, if any, to COM1 alone. Any context. */
-void death_backtrace_print(u64 rip, u64 rbp);
+/* Where a backtrace begins. rsp is only for a trap: a function that was interrupted before it
+ * had its frame is found by the return address on top of the stack; 0 otherwise. */
+struct death_place {
+    u64 rip;
+    u64 rbp;
+    u64 rsp;
+};
+
+/* Prints the functions that lead to a place, nearest first. The first few go to every sink, the
+ * rest, if any, to COM1 alone. Any context. */
+void death_backtrace_print(const struct death_place *place);
 
 #endif

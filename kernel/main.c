@@ -224,8 +224,10 @@ static void tests_run(void)
         good = selftest_run(&choice, nonce);
     if (config_find(handover.config, "report", &choice) && config_is(&choice, "json"))
         report_json();
-    if (asked && config_flag(handover.config, "exit"))
+    if (asked && config_flag(handover.config, "exit")) {
+        serial_drain();
         emulator_exit(good);
+    }
 }
 
 NORETURN void kernel_main(void)

@@ -144,7 +144,7 @@ static void command_test(u32 argc, const char *const argv[])
         for (const struct selftest_case *test = selftest_table; test->name; test++)
             log_print("%s%s%s", test->name, test->kind == SELFTEST_DEADLY ? "(ends the kernel)" : "",
                       test[1].name ? " " : "\n");
-        log_print("test NAME runs one, test all runs all that return\n");
+        log_print("test NAME runs one or more, test all runs all that return and measure nothing\n");
         return;
     }
     struct config_value choice = {argv[1], strlen(argv[1])};

@@ -68,7 +68,6 @@ const char *quirk_name(u32 code)
         [QUIRK_E801_FAILED] = "E801 failed",
         [QUIRK_LOW_TOP_INSANE] = "end of low memory is nonsense",
         [QUIRK_LOW_TOP_DISAGREES] = "ends of low memory disagree",
-        [QUIRK_CACHE_OFF] = "caches were off",
     };
     return code < ARRAY_COUNT(names) && names[code] ? names[code] : "unknown quirk";
 }

@@ -14,6 +14,7 @@ struct selftest_sum {
     u32 ran, failed, skipped;
 };
 
+static void note_va(const char *head, const char *fmt, va_list args) PRINTF(2, 0);
 static void note_va(const char *head, const char *fmt, va_list args)
 {
     char text[LINE_BYTES];

@@ -32,8 +32,9 @@ void selftest_skip(struct selftest *t, const char *reason);
 /* A diagnostic line: `# text`. */
 void selftest_note(const char *fmt, ...) PRINTF(1, 2);
 
-/* A deadly test is meant to end the kernel: it runs only when it is named, never in `all`. */
-enum selftest_kind { SELFTEST_NORMAL, SELFTEST_DEADLY };
+/* `all` runs the normal ones. A deadly test is meant to end the kernel, a bench prints numbers that mean
+ * something only where the TSC counts instructions: both run only when they are named. */
+enum selftest_kind { SELFTEST_NORMAL, SELFTEST_DEADLY, SELFTEST_BENCH };
 
 struct selftest_case {
     const char *name;

@@ -3,6 +3,7 @@
  * Explanations of all vectors but #PF and #GP, and what the three have in common.
  */
 #include "kernel/trap_explain.h"
+#include "kernel/arch/backtrace.h"
 #include "kernel/arch/idt.h"
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
@@ -127,8 +128,15 @@ static void explain_double_fault(const struct trap_frame *frame, struct trap_exp
     format(out->sentence, sizeof(out->sentence),
            "double fault in %s: a trap could not be delivered",
            symbol_text(frame->rip, who));
-    format(out->cause, sizeof(out->cause),
-           "RSP V:%016lx, CR2 V:%016lx (of an earlier fault, perhaps)", frame->rsp, frame->cr2);
+    if (!virt_is_canonical(virt_make(frame->rsp)))
+        format(out->cause, sizeof(out->cause), "the stack pointer V:%016lx is not canonical",
+               frame->rsp);
+    else if (!backtrace_is_readable(frame->rsp - 8, 8))
+        format(out->cause, sizeof(out->cause), "the stack pointer V:%016lx has no memory below",
+               frame->rsp);
+    else
+        format(out->cause, sizeof(out->cause),
+               "CR2 is V:%016lx, perhaps of the fault that could not be delivered", frame->cr2);
 }
 
 static enum code code_of_exception(u64 vector)

@@ -98,13 +98,34 @@ static void target_put(const struct evidence *evidence, u64 target, const char *
            how, target, evidence->who);
 }
 
+/* Some CPUs and emulators make the jump first and refuse the target as RIP afterwards. What was
+ * popped still lies below RSP; a register that holds the target was jumped through. */
+static void explain_bad_rip(const struct evidence *evidence, struct trap_explanation *out)
+{
+    u64 rip = evidence->frame->rip, popped = evidence->frame->rsp - 8;
+
+    out->code = CODE_GP_05;
+    format(out->sentence, sizeof(out->sentence),
+           "jump, call or return to V:%016lx, which is not canonical", rip);
+    if (is_canonical(popped) && backtrace_is_readable(popped, 8) &&
+        *(const u64 *)(uintptr_t)popped == rip) {
+        format(out->cause, sizeof(out->cause), "the return address at V:%016lx was overwritten",
+               popped);
+        return;
+    }
+    for (u8 i = 0; i < 16; i++)
+        if (evidence->registers[i] == rip)
+            format(out->cause, sizeof(out->cause), "a jump or call through %s",
+                   register_name(i));
+}
+
 static bool explain_target(const struct evidence *evidence, struct trap_explanation *out)
 {
     const struct instruction *instruction = &evidence->instruction;
     u64 rsp = evidence->frame->rsp, target;
 
     if (!is_canonical(evidence->frame->rip)) {
-        target_put(evidence, evidence->frame->rip, "jump", out);
+        explain_bad_rip(evidence, out);
         return true;
     }
     if (is_opcode(evidence, MAP_ONE_BYTE, OPCODE_RET) ||

@@ -9,6 +9,7 @@
 #include "kernel/trap_explain.h"
 #include "mm/heap.h"
 #include "mm/page_table.h"
+#include "mm/ram.h"
 
 /* Everything the parts below look at. */
 struct fault {
@@ -23,6 +24,12 @@ struct fault {
 static const char *verb_of(u64 error)
 {
     return error & PF_FETCH ? "execution" : error & PF_WRITE ? "write" : "read";
+}
+
+/* "read of", "write to": for a place as object. */
+static const char *verb_to(u64 error)
+{
+    return error & PF_FETCH ? "execution of" : error & PF_WRITE ? "write to" : "read of";
 }
 
 /* A call through a bad pointer leaves the return address on the stack. */
@@ -43,11 +50,15 @@ static void caller_name(const struct fault *fault, struct trap_explanation *out)
 static void explain_null(const struct fault *fault, struct trap_explanation *out)
 {
     out->code = CODE_PF_06;
+    if (fault->error & PF_FETCH) {
+        format(out->sentence, sizeof(out->sentence), "null pointer: execution at V:%016lx",
+               fault->address);
+        caller_name(fault, out);
+        return;
+    }
     format(out->sentence, sizeof(out->sentence), "null pointer: %s at V:%016lx by %s",
            verb_of(fault->error), fault->address, fault->who);
-    if (fault->error & PF_FETCH)
-        caller_name(fault, out);
-    else if (fault->address != 0)
+    if (fault->address != 0)
         format(out->cause, sizeof(out->cause), "a member %lu bytes into an object at null",
                fault->address);
 }
@@ -64,20 +75,23 @@ static bool explain_heap(const struct fault *fault, struct trap_explanation *out
     if (armed) {
         out->code = CODE_HP_07;
         format(out->sentence, sizeof(out->sentence),
-               "%s of promised heap memory at V:%016lx by %s where demand paging is forbidden",
-               verb_of(fault->error), fault->address, fault->who);
+               "%s promised heap memory at V:%016lx by %s where demand paging is forbidden",
+               verb_to(fault->error), fault->address, fault->who);
     } else if (where.place == HEAP_PLACE_GUARD) {
         out->code = CODE_HP_06;
         format(out->sentence, sizeof(out->sentence),
-               "%s of a heap guard page at V:%016lx by %s", verb_of(fault->error),
+               "%s a guard page of the heap at V:%016lx by %s", verb_to(fault->error),
                fault->address, fault->who);
-        format(out->cause, sizeof(out->cause), "it belongs to the object of %lu bytes at V:%016lx",
-               where.object_bytes, where.object);
+        format(out->cause, sizeof(out->cause), "running %s the object of %lu bytes at V:%016lx",
+               fault->address < where.object ? "below" : "past the end of", where.object_bytes,
+               where.object);
     } else {
         out->code = CODE_HP_05;
         format(out->sentence, sizeof(out->sentence),
-               "%s of heap memory at V:%016lx by %s that was never given or was given back",
-               verb_of(fault->error), fault->address, fault->who);
+               "%s heap memory that was never given or was given back, V:%016lx, by %s",
+               verb_to(fault->error), fault->address, fault->who);
+        format(out->cause, sizeof(out->cause),
+               "use after free, or an index far beyond an object");
     }
     return true;
 }
@@ -109,6 +123,9 @@ static void explain_absent(const struct fault *fault, struct trap_explanation *o
     }
     if (explain_heap(fault, out))
         return;
+    if (fault->address < USER_END && ram_contains(phys_make(fault->address), 1))
+        format(out->cause, sizeof(out->cause),
+               "a physical address used as a pointer: P:%#lx is RAM", fault->address);
     out->code = fault->error & PF_WRITE ? CODE_PF_02 : CODE_PF_01;
     format(out->sentence, sizeof(out->sentence),
            "%s at V:%016lx (%s), where nothing is mapped, by %s", verb_of(fault->error),

@@ -9,6 +9,7 @@ extern serial_present, screen_direct, screen_at, console_sink, gate_clear
 extern gate_eax, gate_ebx
 
 %define BDA_VIDEO_MODE  0x449
+%define SCREEN_CELLS    (25 * 80)
 %define SERIAL_WAIT     0x20000                 ; polls; a character at 9600 baud takes about 1000
 
 section .head
@@ -83,20 +84,20 @@ put_char:
         bios    0x10
 .done:  popad
         ret
-; Video memory, from the last but two row on; no control characters.
+; Video memory from cell screen_at on, in the colour that screen_direct holds.
 .direct:
         cmp     al, ' '
         jb      .done
-        mov     edi, 0xB8000 + 22 * 160
-        cmp     byte [BDA_VIDEO_MODE], 7
-        jne     .colour
-        mov     edi, 0xB0000 + 22 * 160
-.colour:
+        mov     ah, [screen_direct]
         mov     ecx, [screen_at]
-        cmp     ecx, 3 * 80
+        cmp     ecx, SCREEN_CELLS
         jae     .done
         inc     dword [screen_at]
-        mov     ah, 0x4F
+        mov     edi, 0xB8000
+        cmp     byte [BDA_VIDEO_MODE], 7
+        jne     .colour
+        mov     edi, 0xB0000
+.colour:
         mov     [edi + ecx * 2], ax
         jmp     .done
 

@@ -17,8 +17,10 @@ extern sector_bytes, sector_shift, base_marker, int13_sectors, chs_sectors, crc_
 extern disk_function
 
 %define BDA_TICKS       0x46C
-%define TICK_POLLS      8192                    ; BIOS calls a tick at most, should it stand still
-%define TRIES_FULL      3                       ; at the size first tried
+%define TICK_POLLS      1024                    ; BIOS calls a tick at most, should it stand still
+%define POLL_DELAYS     64                      ; writes to port 80h between two, 1 us each
+%define PORT_DELAY      0x80
+%define TRIES_FULL      3                       ; before the size is halved, then one each
 %define TRIES_SINGLE    4                       ; at one sector a call
 %define TIMEOUTS_MAX    2                       ; each may last 30 seconds
 
@@ -161,20 +163,12 @@ disk_read:
 ; Reset, pause, and the same again; fewer tries once the size was halved.
 .again: call    disk_reset
         mov     eax, [disk_here]
-        mov     edx, TRIES_SINGLE
         cmp     dword [disk_limit], 1
-        je      .count
-        mov     edx, TRIES_FULL
-        push    eax
-        mov     eax, CHUNK_BYTES
-        mov     cl, [sector_shift]
-        shr     eax, cl
-        cmp     [disk_limit], eax
-        pop     eax
-        je      .count
-        mov     dl, 1
-.count: cmp     eax, edx
-        jae     .smaller
+        jne     .full
+        cmp     eax, TRIES_SINGLE
+        jmp     .count
+.full:  cmp     dword [disk_tries], TRIES_FULL
+.count: jae     .smaller
         call    wait_ticks
         jmp     .next
 .smaller:
@@ -224,7 +218,12 @@ wait_ticks:
         mov     ebx, [BDA_TICKS]
         mov     ecx, TICK_POLLS
         imul    ecx, eax
-.poll:  call    gate_clear
+.poll:  push    ecx
+        mov     ecx, POLL_DELAYS
+.delay: out     PORT_DELAY, al
+        loop    .delay
+        pop     ecx
+        call    gate_clear
         bios    0x12
         mov     edx, [BDA_TICKS]
         sub     edx, ebx

@@ -8,11 +8,12 @@
 %include "stage2/stage2.inc"
 
 extern stage2_head, disk_use, disk_read, disk_limit_full
-extern disk_drive, drive_given, disk_quick, sector_bytes, sector_shift, base_marker
+extern text_disk, disk_drive, drive_given, disk_quick, sector_bytes, sector_shift, base_marker
 
 %define BDA_DRIVE_COUNT 0x475
 %define FIRST_DRIVE     0x80
 %define DRIVES_MAX      16
+%define ELF_MAGIC       0x464C457F
 %define BUFFER_FILL     0xA6C1E73D              ; what a sector that did not arrive looks like
 
 section .head
@@ -40,7 +41,7 @@ drive_find:
         dec     bl
         jnz     .probe
         die     LOADER_DRIVE_LOST, "no drive carries this image's UUID: DL=", {1, drive_given}, \
-                " drives=", {1, BDA_DRIVE_COUNT}
+                " drives=", {1, BDA_DRIVE_COUNT}, " last", {TEXT_SUB, text_disk}
 
 .found: mov     byte [disk_quick], 0
         movzx   edx, byte [disk_drive]
@@ -48,8 +49,19 @@ drive_find:
         cmp     ecx, edx
         je      .known
         quirk   QUIRK_DRIVE_REPAIRED
-.known: cmp     byte [base_marker], 0
+.known: mov     al, 0
+        xchg    al, [base_marker]
+        cmp     al, 0
         je      .sector
+; The marker is not covered by a checksum. It tells the truth if the kernel is where it would be
+; with the partition's start added by the BIOS; nothing lies there otherwise.
+        mov     eax, DISK_PAYLOAD - DISK_PARTITION
+        mov     ecx, 4
+        mov     edi, BOUNCE_PHYS
+        call    disk_read
+        cmp     dword [edi], ELF_MAGIC
+        jne     .sector
+        inc     byte [base_marker]
         quirk   QUIRK_BASE_SHIFTED
 .sector:
         mov     ecx, [sector_bytes]

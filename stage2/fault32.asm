@@ -7,7 +7,7 @@
 
 %include "stage2/stage2.inc"
 
-extern idt32, screen_direct, fault_vector, fault_error, fault_eip, fault_cr2
+extern idt32, screen_direct, screen_at, fault_vector, fault_error, fault_eip, fault_cr2
 
 %define VECTORS         20
 %define STUB_BYTES      4
@@ -35,7 +35,8 @@ fault32:
         mov     eax, cr2
         mov     [fault_cr2], eax
         mov     esp, REAL_STACK_TOP
-        mov     byte [screen_direct], 1
+        mov     word [screen_direct], 0x4F      ; white on red; sink 0: ports first
+        mov     dword [screen_at], 22 * 80
         die     LOADER_EXCEPTION_32, "CPU exception in the loader: vector=", {1, fault_vector}, \
                 " error=", {4, fault_error}, " EIP=", {4, fault_eip}, " CR2=", {4, fault_cr2}
 

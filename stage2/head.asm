@@ -36,7 +36,6 @@ enter:  cli
         rep stosb
         mov     [disk_drive], dl
         mov     [drive_given], dh
-        mov     edi, cr0
 
 ; A frame as the gate's way back expects it: argument, return address, eight registers.
         push    dword 0

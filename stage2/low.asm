@@ -71,10 +71,10 @@ drive_given:            resb 1
 global serial_present, screen_direct, screen_at, report_code, quirks_noted, quirks_lost
 global fault_vector, fault_error, fault_eip, fault_cr2, console_sink
 serial_present:         resb 1
-screen_direct:          resb 1          ; 1 = write to video memory, the BIOS is not to be called
-console_sink:           resb 1          ; 0 = ports, 1 = screen
+screen_direct:          resb 1          ; not 0 = colour for video memory; no BIOS call
+console_sink:           resb 1          ; 0 = ports, 1 = screen; behind screen_direct (fault32.asm)
 report_code:            resb 1
-screen_at:              resd 1
+screen_at:              resd 1          ; cell in video memory
 quirks_noted:            resd 1
 quirks_lost:            resd 1
 fault_vector:           resd 1

@@ -7,20 +7,40 @@
 
 %include "stage2/stage2.inc"
 
-extern put_text, console_sink, screen_direct, screen_at
+extern put_text, screen_direct, screen_at
 extern disk_drive, disk_edd, sector_bytes, int13_calls, quirks_noted, kernel_base, payload_bytes
+
+%define BDA_MODE        0x449
+%define BDA_CURSOR      0x450                   ; column, row of page 0
+%define BDA_CURSOR_ROW  0x451
+%define LAST_ROW        24
 
 section .body
 bits 32
 global summary_show
 summary_show:
-        inc     byte [console_sink]
-        inc     byte [screen_direct]
+; Only in the text modes 2, 3 and 7.
+        mov     al, [BDA_MODE]
+        cmp     al, 7
+        je      .text
+        and     al, 0xFE
+        cmp     al, 2
+        jne     .end
+; In the row of the cursor, which moves on to the next: whoever prints after us reads it there.
+.text:  movzx   eax, byte [BDA_CURSOR_ROW]
+        cmp     eax, LAST_ROW
+        ja      .end
+        imul    ecx, eax, 80
+        mov     [screen_at], ecx
+        cmp     eax, LAST_ROW
+        adc     eax, 0
+        mov     ah, al
+        mov     al, 0
+        mov     [BDA_CURSOR], ax
+        mov     word [screen_direct], 0x0107    ; grey on black, and sink 1: the screen
         mov     esi, .line
         call    put_text
-        dec     byte [screen_direct]
-        dec     byte [console_sink]
-        mov     dword [screen_at], 0
-        ret
+        mov     word [screen_direct], 0
+.end:   ret
 .line:  text    "plinth: drive ", {1, disk_drive}, " reads ", {1, int13_calls}, " bytes ", \
                 {4, payload_bytes}, " at ", {4, kernel_base}, " quirks ", {1, quirks_noted}

@@ -22,18 +22,21 @@ bool backtrace_is_readable(u64 virt, u64 bytes)
     return true;
 }
 
-u32 backtrace_walk(u64 rbp, u64 *out, u32 out_count)
+u32 backtrace_walk(u64 rbp, struct backtrace_caller out[BACKTRACE_MAX])
 {
     u32 count = 0;
 
-    while (count < out_count && count < BACKTRACE_MAX) {
+    for (u32 links = 0; links < BACKTRACE_LINKS_MAX; links++) {
         const u64 *link = (const u64 *)(uintptr_t)rbp;
 
-        if (rbp == 0 || !IS_ALIGNED(rbp, 8) || !backtrace_is_readable(rbp, 16))
+        if (rbp == 0 || !IS_ALIGNED(rbp, 8) || !backtrace_is_readable(rbp, 16) || link[1] == 0)
             break;
-        if (link[1] == 0)
+        if (count != 0 && out[count - 1].address == link[1])
+            out[count - 1].repeats++;
+        else if (count == BACKTRACE_MAX)
             break;
-        out[count++] = link[1];
+        else
+            out[count++] = (struct backtrace_caller){ link[1], 0 };
         /* A link to itself would repeat until the bound. */
         if (link[0] == rbp)
             break;

@@ -196,16 +196,30 @@ void log_line(enum log_level level, const char *fmt, ...)
     log_put(level, line, used);
 }
 
-void log_print(const char *fmt, ...)
+static PRINTF(2, 0) void print_va(enum log_level level, const char *fmt, va_list arguments)
 {
     char text[LOG_LINE_BYTES];
+    u64 used = (u64)format_va(text, sizeof(text), fmt, arguments);
+
+    log_put(level, text, MIN(used, sizeof(text) - 1));
+}
+
+void log_print(const char *fmt, ...)
+{
     va_list arguments;
-    u64 used;
 
     va_start(arguments, fmt);
-    used = (u64)format_va(text, sizeof(text), fmt, arguments);
+    print_va(LOG_PLAIN, fmt, arguments);
     va_end(arguments);
-    log_put(LOG_PLAIN, text, MIN(used, sizeof(text) - 1));
+}
+
+void log_print_at(enum log_level level, const char *fmt, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, fmt);
+    print_va(level, fmt, arguments);
+    va_end(arguments);
 }
 
 void log_echo(const char *text, u64 bytes)

@@ -45,6 +45,9 @@ void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 /* Text as it is: no prefix, no line end added, at most LOG_LINE_BYTES a call. */
 void log_print(const char *fmt, ...) PRINTF(1, 2);
 
+/* The same with the colour and the filter of a level. */
+void log_print_at(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
+
 /* Text of any length as it is, to all sinks, not into the ring: an editor's echo. */
 void log_echo(const char *text, u64 bytes);
 

@@ -10,6 +10,7 @@
 #include "kernel/base/string.h"
 
 #define SENTENCE_BYTES 256
+#define DEPTH_MAX      (LOG_SINK_MAX + 4)
 
 static struct {
     u32 depth;
@@ -45,24 +46,21 @@ static void headline_print(enum code code, const char *sentence)
     char name[CODE_NAME_BYTES];
 
     code_name(code, name);
-    log_print("plinth: %s %s\n", name, sentence);
+    log_print_at(LOG_ERROR, "plinth: %s %s\n", name, sentence);
 }
 
-/* The second death on this CPU, inside the report of the first. */
-static NORETURN void die_again(enum code code, const char *sentence)
+/* A further death on this CPU, inside the report of the first. sink: who was writing, or NULL. */
+static NORETURN void die_again(enum code code, const char *sentence, const char *sink)
 {
     char name[CODE_NAME_BYTES], again[CODE_NAME_BYTES];
-    const char *sink = log_drop_active_sink();
 
     code_name(code, name);
     code_name(CODE_PN_02, again);
     headline_print(panic.facts.code, panic.sentence);
-    if (sink != NULL)
-        log_print("plinth: %s died again while writing to %s: %s %s\n", again, sink, name,
-                  sentence);
-    else
-        log_print("plinth: %s died again while reporting the death above: %s %s\n", again,
-                  name, sentence);
+    log_print_at(LOG_ERROR, "plinth: %s died again while %s %s: %s %s\n", again,
+                 sink == NULL ? "reporting" : "writing to",
+                 sink == NULL ? "the death above" : sink, code == CODE_PN_02 ? "by" : name,
+                 sentence);
     panic_leave();
 }
 
@@ -74,13 +72,17 @@ void panic_enter(enum code code, const char *sentence)
         cpu_halt();
     (void)cpu_irq_save();
     depth = atomic_fetch_add_u32(&panic.depth, 1) + 1;
-    if (depth > 3)
+    if (depth > DEPTH_MAX)
         cpu_halt();
     log_enter_death();
-    if (depth == 3)
+    if (depth > 1) {
+        const char *sink = log_drop_active_sink();
+
+        /* Each dropped sink is a reason to try once more with the others. */
+        if (depth == 2 || sink != NULL)
+            die_again(code, sentence, sink);
         panic_leave();
-    if (depth == 2)
-        die_again(code, sentence);
+    }
     panic.facts.code = code;
     format(panic.sentence, sizeof(panic.sentence), "%s", sentence);
     panic.facts.sentence = panic.sentence;

@@ -6,8 +6,9 @@
  * "plinth: CODE sentence" on every sink, DETAIL hooks (registers, backtrace), END hooks (leave
  * the emulator). No heap, no lock that is waited for without bound, bounded work.
  * Dying again while reporting: the second time repeats the first headline, says PN-02 and goes
- * to the END hooks; a sink that was writing at that moment is dropped first. The third time only
- * halts. Another CPU that dies meanwhile halts without a word.
+ * to the END hooks; a sink that was writing at that moment is dropped first, and then there is
+ * one more try for each sink dropped. Further deaths go straight to the END hooks, and at last
+ * halt. Another CPU that dies meanwhile halts without a word.
  */
 #ifndef PLINTH_KERNEL_BASE_PANIC_H
 #define PLINTH_KERNEL_BASE_PANIC_H

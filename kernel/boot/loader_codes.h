@@ -61,6 +61,5 @@
 #define QUIRK_E801_FAILED       25
 #define QUIRK_LOW_TOP_INSANE    26 /* count = 1 INT 12h, 2 40:13h, 3 40:0Eh; lba = its value */
 #define QUIRK_LOW_TOP_DISAGREES 27 /* lba = the lowest of them, bytes */
-#define QUIRK_CACHE_OFF         28 /* CR0.CD or CR0.NW set at entry; lba = CR0 */
 
 #endif

@@ -17,8 +17,8 @@ struct elf_rela {
 };
 
 /* Applies count relocations to the image of image_bytes at image, as if it stood at base. Pure.
- * STATUS_INVALID: entry *bad_index has another type, a place that is not whole inside the image or
- * not 8-byte aligned, or an addend outside it; nothing behind it was applied. */
+ * STATUS_INVALID: entry *bad_index has another type, a place that is not whole inside the image, or
+ * an addend outside it; nothing behind it was applied. Places need not be aligned. */
 MUST_USE enum status reloc_apply(u8 *image, u64 image_bytes, const struct elf_rela *rela, u64 count,
                                  u64 base, u64 *bad_index);
 

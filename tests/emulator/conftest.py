@@ -22,7 +22,7 @@ def pytest_unconfigure(config):
 
 
 @pytest.fixture(scope='session')
-def rubbish_folder():
+def rubbish():
     return os.environ['PLINTH_RUBBISH']
 
 
@@ -43,8 +43,3 @@ def image(build):
 @pytest.fixture
 def nonce():
     return str(random.SystemRandom().randrange(1, 1 << 32))
-
-
-@pytest.fixture(scope='session')
-def rubbish(rubbish_folder):
-    return rubbish_folder

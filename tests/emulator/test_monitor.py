@@ -47,10 +47,10 @@ class Console:
 
 
 @pytest.fixture(scope='module')
-def console(image, rubbish_folder):
+def console(image, rubbish):
     """One machine for all harmless questions of this file."""
     setup = Setup(image, mem='64M', config=CONFIG, rubbish=True)
-    with Qemu(setup, wall=500, cpu_seconds=200, rubbish_folder=rubbish_folder) as vm:
+    with Qemu(setup, wall=500, cpu_seconds=200, rubbish_folder=rubbish) as vm:
         yield Console(vm)
 
 

@@ -19,7 +19,9 @@
 /* Formats are made at run time here. */
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wformat-overflow"
+#endif
 
 #define TEXT_BYTES 512
 

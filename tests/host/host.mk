@@ -15,14 +15,17 @@ bits_test_SRC := kernel/base/codes.c kernel/base/status.c kernel/base/format.c
 config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
+log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 reloc_test_SRC := kernel/early/reloc.c
 string_test_SRC := tests/host/string_renamed.c
+symbols_test_SRC := kernel/symbols.c kernel/base/format.c
 memmap_test_SRC := mm/memmap.c mm/memmap_text.c tests/host/memmap_oracle.c
 memmap_fuzz_SRC := mm/memmap.c tests/host/memmap_oracle.c
 
 HOST_TESTS := $(sort $(notdir $(basename $(wildcard tests/host/*_test.c))))
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 -Wshadow \
-	-Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common
+	-Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common \
+	-fno-builtin-log
 HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1
@@ -57,7 +60,7 @@ $(B)/host/memmap_fuzz: $(FUZZ_O)
 	@$(FUZZ_CC) $(HOST_SANITIZE) -fsanitize=fuzzer -o $@ $^
 fuzz: $(B)/host/memmap_fuzz
 	@mkdir -p $(B)/host/corpus
-	@if $(HOST_ENV) $< -runs=$(FUZZ_RUNS) -max_len=2048 -seed=1 -print_final_stats=1 \
+	@if $(HOST_ENV) $< -runs=$(FUZZ_RUNS) -max_len=512 -seed=1 -print_final_stats=1 \
 	  -artifact_prefix=$(B)/host/ $(B)/host/corpus > $(B)/host/fuzz.log 2>&1; \
 	then echo "fuzz: $(FUZZ_RUNS) runs, no difference to the oracle"; \
 	else tail -n 40 $(B)/host/fuzz.log; exit 1; fi

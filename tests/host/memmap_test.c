@@ -543,6 +543,10 @@ static void test_lookups(void **state)
     assert_int_equal(memmap_punch(&map, 2 * P, P, E820_NVS), STATUS_OK);
     assert_int_equal(memmap_punch(&map, 3 * P, P, E820_NVS), STATUS_OK);
     assert_true(memmap_covers(&map, 2 * P, 4 * P, E820_NVS));
+    /* What lies in the table behind the last range is not in the map. */
+    map.count = 1;
+    assert_false(memmap_covers(&map, 2 * P, 4 * P, E820_NVS));
+    assert_null(memmap_find(&map, 4 * P));
 }
 
 /* memmap_verify bites: each invariant broken once. */

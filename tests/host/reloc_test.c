@@ -68,9 +68,8 @@ static void test_bad(void **state)
         {8, 1, 0},                                  /* R_X86_64_64 */
         {8, 0, 0},                                  /* R_X86_64_NONE */
         {8, R_X86_64_RELATIVE | (u64)3 << 32, 0},   /* names a symbol */
-        {9, R_X86_64_RELATIVE, 0},                  /* not aligned */
-        {12, R_X86_64_RELATIVE, 0},
-        {BYTES - 4, R_X86_64_RELATIVE, 0},          /* half behind the image */
+        {BYTES - 7, R_X86_64_RELATIVE, 0},          /* one byte behind the image */
+        {BYTES - 1, R_X86_64_RELATIVE, 0},
         {BYTES, R_X86_64_RELATIVE, 0},
         {0 - (u64)8, R_X86_64_RELATIVE, 0},         /* would wrap */
         {8, R_X86_64_RELATIVE, BYTES + 1},
@@ -89,6 +88,26 @@ static void test_bad(void **state)
         assert_int_equal(image[0], BASE + 8);
         assert_int_equal(image[1], 0x1111111111111111);
         assert_int_equal(image[3], 5);
+    }
+}
+
+/* A pointer in a packed structure may stand anywhere. */
+static void test_unaligned(void **state)
+{
+    (void)state;
+    for (u64 offset = 0; offset <= BYTES - 8; offset++) {
+        const struct elf_rela rela = {offset, R_X86_64_RELATIVE, 0x100};
+        u64 value, before = 0, behind = 0, bad;
+
+        memset(image, 0x5A, BYTES);
+        assert_int_equal(apply(&rela, 1, &bad), STATUS_OK);
+        memcpy(&value, (u8 *)image + offset, sizeof value);
+        assert_int_equal(value, BASE + 0x100);
+        for (u64 i = 0; i < BYTES; i++) {
+            before += i < offset && ((u8 *)image)[i] != 0x5A;
+            behind += i >= offset + 8 && ((u8 *)image)[i] != 0x5A;
+        }
+        assert_int_equal(before + behind, 0);
     }
 }
 
@@ -144,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_good, image_make, image_drop),
         cmocka_unit_test_setup_teardown(test_bad, image_make, image_drop),
+        cmocka_unit_test_setup_teardown(test_unaligned, image_make, image_drop),
         cmocka_unit_test(test_no_room_for_one),
         cmocka_unit_test_setup_teardown(test_random, image_make, image_drop),
     };

@@ -37,9 +37,12 @@
     T(die_undefined) T(die_divide) T(die_assert) T(die_double_free) T(die_bad_free)    \
     T(die_init_order) T(die_physical_pointer) T(die_nmi) T(die_triple_fault)
 
+#define SELFTEST_BENCH_LIST(T) T(bench_heap_fault) T(bench_frames) T(bench_heap)
+
 #define SELFTEST_DECLARE(name) void test_##name(struct selftest *t);
 SELFTEST_NORMAL_LIST(SELFTEST_DECLARE)
 SELFTEST_DEADLY_LIST(SELFTEST_DECLARE)
+SELFTEST_BENCH_LIST(SELFTEST_DECLARE)
 #undef SELFTEST_DECLARE
 
 #endif

@@ -3,9 +3,11 @@
 
 #define NORMAL(name) {#name, test_##name, SELFTEST_NORMAL},
 #define DEADLY(name) {#name, test_##name, SELFTEST_DEADLY},
+#define BENCH(name)  {#name, test_##name, SELFTEST_BENCH},
 
 const struct selftest_case selftest_table[] = {
     SELFTEST_NORMAL_LIST(NORMAL)
     SELFTEST_DEADLY_LIST(DEADLY)
+    SELFTEST_BENCH_LIST(BENCH)
     {NULL, NULL, SELFTEST_NORMAL},
 };
