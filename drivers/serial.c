@@ -35,12 +35,13 @@
 /* One read of a port takes about a microsecond on old buses; a character takes 87. */
 #define WAITS_MAX      50000
 #define LOOP_WAITS_MAX 2000
-#define RING_BYTES     256
+#define RING_BYTES     2048
 
 static struct {
     bool present;
     bool stuck; /* the transmitter did not become empty in time */
     bool fifo;
+    bool irq_wanted;
     u8 ring[RING_BYTES];
     u32 head, tail;
     u64 lost;
@@ -157,30 +158,38 @@ static void sink_write(enum log_level level, const char *text, u64 bytes)
 
 const struct log_sink serial_sink = { "serial", LOG_DEBUG, sink_write };
 
-static void ring_put(u8 byte)
+static bool ring_is_full(void)
 {
-    if (serial.head - serial.tail == RING_BYTES)
-        serial.lost++;
-    else
-        serial.ring[serial.head++ % RING_BYTES] = byte;
+    return serial.head - serial.tail == RING_BYTES;
 }
 
-void serial_irq(void)
+/* Takes what the chip has, as far as there is room; the rest waits in the chip, and whoever sends
+ * is held up where the line knows how to. */
+static void chip_drain(void)
 {
     /* Bounded: a chip that claims input for ever must not hold the CPU. */
-    for (u32 i = 0; i < RING_BYTES; i++) {
+    for (u32 i = 0; i < RING_BYTES && !ring_is_full(); i++) {
         u8 status = uart_read(UART_LSR);
 
         if ((status & LSR_RECEIVED) == 0 || status == 0xFF)
             return;
         if (status & LSR_OVERRUN)
             serial.lost++;
-        ring_put(uart_read(UART_DATA));
+        serial.ring[serial.head++ % RING_BYTES] = uart_read(UART_DATA);
     }
+}
+
+void serial_irq(void)
+{
+    chip_drain();
+    /* The chip would go on asking for what cannot be taken now. */
+    if (ring_is_full())
+        uart_write(UART_IER, 0);
 }
 
 void serial_irq_enable(void)
 {
+    serial.irq_wanted = serial.present;
     if (serial.present)
         uart_write(UART_IER, IER_RECEIVED);
 }
@@ -193,8 +202,12 @@ int serial_poll(void)
     if (!serial.present)
         return -1;
     flags = irq_save();
-    serial_irq();
-    if (serial.head != serial.tail)
+    if (ring_is_full() && serial.irq_wanted) {
+        byte = serial.ring[serial.tail++ % RING_BYTES];
+        uart_write(UART_IER, IER_RECEIVED);
+    }
+    chip_drain();
+    if (byte < 0 && serial.head != serial.tail)
         byte = serial.ring[serial.tail++ % RING_BYTES];
     irq_restore(flags);
     return byte;

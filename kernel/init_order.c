@@ -8,7 +8,8 @@ static bool done[INIT_STEP_COUNT];
 static const char *step_name(enum init_step step)
 {
     static const char *const names[INIT_STEP_COUNT] = {
-        "cpu", "high", "ram", "frames", "space", "console", "symbols", "time", "heap", "input",
+        "cpu",     "high",    "ram",  "frames", "space",
+        "console", "symbols", "time", "heap",   "input",
     };
     return (u32)step < INIT_STEP_COUNT ? names[step] : "?";
 }
@@ -16,8 +17,8 @@ static const char *step_name(enum init_step step)
 void init_needs(enum init_step who, enum init_step needed)
 {
     if (!done[needed])
-        panic_code(CODE_IN_01, "init step '%s' needs '%s', which is not done", step_name(who),
-                   step_name(needed));
+        panic_code(CODE_IN_01, "init step '%s' needs '%s', which is not done",
+                   step_name(who), step_name(needed));
 }
 
 void init_done(enum init_step step)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The order of initialisation, said aloud: each step in kernel/main.c names what it needs, and a
- * wrong order is a death with both names (IN-01), not a mystery.
+ * The order of initialisation, said aloud: each step in kernel/main.c names what it
+ * needs, and a wrong order is a death with both names (IN-01), not a mystery.
  */
 #ifndef PLINTH_KERNEL_INIT_ORDER_H
 #define PLINTH_KERNEL_INIT_ORDER_H
@@ -9,16 +9,16 @@
 #include "kernel/base/types.h"
 
 enum init_step {
-    INIT_CPU,      /* per-CPU block, control registers, descriptor tables */
-    INIT_HIGH,     /* identity map gone */
-    INIT_RAM,      /* phys_to_ptr */
+    INIT_CPU,  /* per-CPU block, control registers, descriptor tables */
+    INIT_HIGH, /* identity map gone */
+    INIT_RAM,  /* phys_to_ptr */
     INIT_FRAMES,
-    INIT_SPACE,    /* apertures, modules, stacks */
-    INIT_CONSOLE,  /* sinks */
+    INIT_SPACE,   /* apertures, modules, stacks */
+    INIT_CONSOLE, /* sinks */
     INIT_SYMBOLS,
     INIT_TIME,
     INIT_HEAP,
-    INIT_INPUT,    /* interrupts, keyboard */
+    INIT_INPUT, /* interrupts, keyboard */
     INIT_STEP_COUNT,
 };
 

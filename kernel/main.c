@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel's first high instruction and everything up to the prompt: a flat list, one line a step,
- * each step naming what it needs. Interrupts stay off until the input step.
+ * The kernel's first high instruction and everything up to the prompt: a flat list, one
+ * line a step, each step naming what it needs. Interrupts stay off until the input
+ * step.
  */
 #include "drivers/port_e9.h"
 #include "drivers/serial.h"
@@ -41,7 +42,8 @@ static const struct boot_info *boot_info(void)
     return &handover.info;
 }
 
-/* CPU 0's own block: stacks first, so that no trap ever runs on a stack without a guard. */
+/* CPU 0's own block: stacks first, so that no trap ever runs on a stack without a
+ * guard. */
 static void cpu_start(void)
 {
     struct percpu *cpu = &percpu_boot;
@@ -69,10 +71,12 @@ static void identity_drop(void)
     tlb_flush_all();
     for (u32 i = 0; i < TABLE_ENTRIES / 2; i++)
         if (root[i] != 0)
-            panic_code(CODE_ID_01, "PML4[%u] of the kernel's tables is %#lx, expected 0", i, root[i]);
+            panic_code(CODE_ID_01,
+                       "PML4[%u] of the kernel's tables is %#lx, expected 0", i,
+                       root[i]);
     if (read_cr3() != handover.root_phys)
-        panic_code(CODE_ID_01, "CR3 is P:%#lx, expected the kernel's tables at P:%#lx", read_cr3(),
-                   handover.root_phys);
+        panic_code(CODE_ID_01, "CR3 is P:%#lx, expected the kernel's tables at P:%#lx",
+                   read_cr3(), handover.root_phys);
     for (u32 i = TABLE_ENTRIES / 2; i < TABLE_ENTRIES; i++)
         handover.upper_half[i - TABLE_ENTRIES / 2] = root[i];
     init_done(INIT_HIGH);
@@ -86,26 +90,27 @@ static void ram_start(void)
     init_done(INIT_RAM);
 }
 
-/* Names an owner for everything that is taken already: image, symbols, modules, early tables. */
+/* Names an owner for everything that is taken already: image, symbols, modules, early
+ * tables. */
 static void frames_start(void)
 {
     static struct pmm_use uses[EARLY_USE_MAX + BOOT_MODULE_MAX + 2];
     const struct boot_info *info = boot_info();
     u32 count = 0;
     init_needs(INIT_FRAMES, INIT_RAM);
-    uses[count++] = (struct pmm_use){phys_make(info->kernel_phys), info->kernel_bytes >> PAGE_SHIFT,
-                                     OWNER_IMAGE};
-    uses[count++] = (struct pmm_use){phys_make(info->symbols_phys),
-                                     ALIGN_UP(info->symbols_bytes, PAGE_BYTES) >> PAGE_SHIFT,
-                                     OWNER_SYMBOLS};
+    uses[count++] = (struct pmm_use){phys_make(info->kernel_phys),
+                                     info->kernel_bytes >> PAGE_SHIFT, OWNER_IMAGE};
+    uses[count++] = (struct pmm_use){
+        phys_make(info->symbols_phys),
+        ALIGN_UP(info->symbols_bytes, PAGE_BYTES) >> PAGE_SHIFT, OWNER_SYMBOLS};
     for (u32 i = 0; i < info->module_count; i++)
-        uses[count++] = (struct pmm_use){phys_make(info->modules[i].phys),
-                                         ALIGN_UP(info->modules[i].bytes, PAGE_BYTES) >> PAGE_SHIFT,
-                                         OWNER_MODULE};
+        uses[count++] = (struct pmm_use){
+            phys_make(info->modules[i].phys),
+            ALIGN_UP(info->modules[i].bytes, PAGE_BYTES) >> PAGE_SHIFT, OWNER_MODULE};
     for (u32 i = 0; i < handover.use_count; i++)
-        uses[count++] = (struct pmm_use){phys_make(handover.uses[i].phys), handover.uses[i].frames,
-                                         handover.uses[i].kind == EARLY_USE_STACK ? OWNER_STACK
-                                                                                  : OWNER_PAGE_TABLE};
+        uses[count++] = (struct pmm_use){
+            phys_make(handover.uses[i].phys), handover.uses[i].frames,
+            handover.uses[i].kind == EARLY_USE_STACK ? OWNER_STACK : OWNER_PAGE_TABLE};
     pmm_init(phys_make(handover.root_phys), uses, count);
     init_done(INIT_FRAMES);
     milestone_reach(MILESTONE_FRAMES);
@@ -118,17 +123,20 @@ static void space_start(void)
     init_done(INIT_SPACE);
 }
 
-/* The screen needs an aperture now that the identity map is gone; the ports need nothing. */
+/* The screen needs an aperture now that the identity map is gone; the ports need
+ * nothing. */
 static void screen_start(void)
 {
     volatile void *vga;
     init_needs(INIT_CONSOLE, INIT_SPACE);
-    enum status status = mmio_map(phys_make(VGA_TEXT_PHYS), VGA_TEXT_BYTES, PAGE_CACHE_UC, &vga);
+    enum status status = mmio_map(phys_make(VGA_TEXT_PHYS), VGA_TEXT_BYTES,
+                                  PAGE_CACHE_UC, &vga);
     if (status == STATUS_OK) {
         vga_text_init(vga);
         log_sink_add(&vga_text_sink);
     } else {
-        log_warn("no text screen: P:%#x cannot be mapped (%s)", VGA_TEXT_PHYS, status_name(status));
+        log_warn("no text screen: P:%#x cannot be mapped (%s)", VGA_TEXT_PHYS,
+                 status_name(status));
     }
     init_done(INIT_CONSOLE);
 }
@@ -143,13 +151,14 @@ static void ports_start(void)
 
 static void config_word(const struct config_word *word, void *context)
 {
-    static const char *const known[] = {"kaslr", "log", "test", "nonce", "report", "exit"};
+    static const char *const known[] = {"kaslr", "log",    "test",
+                                        "nonce", "report", "exit"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))
             return;
-    log_warn("configuration: unknown key '%.*s' is ignored", (int)MIN(word->key.bytes, 60UL),
-             word->key.text);
+    log_warn("configuration: unknown key '%.*s' is ignored",
+             (int)MIN(word->key.bytes, 60UL), word->key.text);
 }
 
 static void config_start(void)
@@ -157,9 +166,11 @@ static void config_start(void)
     struct config_value value;
     enum log_level level;
     if (boot_info()->config_status == CONFIG_DEFAULTS)
-        log_warn("configuration: both copies on the disk are damaged, defaults are used");
+        log_warn(
+            "configuration: both copies on the disk are damaged, defaults are used");
     else if (boot_info()->config_status == CONFIG_SECOND_COPY)
-        log_warn("configuration: the first copy on the disk is damaged, the second is used");
+        log_warn(
+            "configuration: the first copy on the disk is damaged, the second is used");
     if (config_find(handover.config, "log", &value)) {
         if (log_level_find(value.text, value.bytes, &level))
             log_set_level(level);
@@ -175,12 +186,13 @@ static void symbols_start(void)
 {
     init_needs(INIT_SYMBOLS, INIT_RAM);
     const struct boot_info *info = boot_info();
-    const void *blob = info->symbols_bytes ? phys_to_ptr(phys_make(info->symbols_phys)) : NULL;
+    const void *blob = info->symbols_bytes ? phys_to_ptr(phys_make(info->symbols_phys))
+                                           : NULL;
     enum status status = symbols_init(blob, info->symbols_bytes, handover.image_virt,
                                       build_id_note + 16);
     if (status != STATUS_OK)
-        log_warn("no function names: the symbols are %s", status == STATUS_INVALID ? "damaged"
-                 : "of another build");
+        log_warn("no function names: the symbols are %s",
+                 status == STATUS_INVALID ? "damaged" : "of another build");
     init_done(INIT_SYMBOLS);
 }
 
@@ -192,7 +204,8 @@ static void time_start(void)
     init_done(INIT_TIME);
 }
 
-/* Nothing points into the loader's memory any more: boot_info was copied, its tables are dead. */
+/* Nothing points into the loader's memory any more: boot_info was copied, its tables
+ * are dead. */
 static void heap_start(void)
 {
     init_needs(INIT_HEAP, INIT_FRAMES);
@@ -248,7 +261,8 @@ NORETURN void kernel_main(void)
     modules_init();
     heap_start();
     input_start();
-    log_info("Plinth is up: %lu MiB of RAM, image at V:%#lx", ram_bytes() >> 20, handover.image_virt);
+    log_info("Plinth is up: %lu MiB of RAM, image at V:%#lx", ram_bytes() >> 20,
+             handover.image_virt);
     report_boot();
     milestone_reach(MILESTONE_REPORT);
     tests_run();

@@ -16,10 +16,11 @@ void modules_init(void)
         modules[i] = (struct module){.name = from->name, .bytes = from->bytes};
         if (from->bytes == 0)
             continue;
-        enum status status = module_map(phys_make(from->phys), from->bytes, &modules[i].start);
+        enum status status = module_map(phys_make(from->phys), from->bytes,
+                                        &modules[i].start);
         if (status != STATUS_OK)
-            log_warn("module '%s', %lu bytes at P:%#lx: not mapped (%s)", from->name, from->bytes,
-                     from->phys, status_name(status));
+            log_warn("module '%s', %lu bytes at P:%#lx: not mapped (%s)", from->name,
+                     from->bytes, from->phys, status_name(status));
     }
 }
 

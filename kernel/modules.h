@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Boot modules: files that came with the kernel, mapped read-only in their window for ever.
+ * Boot modules: files that came with the kernel, mapped read-only in their window for
+ * ever.
  */
 #ifndef PLINTH_KERNEL_MODULES_H
 #define PLINTH_KERNEL_MODULES_H

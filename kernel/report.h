@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The boot report: what a person wants to know about the machine and about where things went.
- * Each part is a monitor command as well. Reads only; logs; any thread context.
+ * The boot report: what a person wants to know about the machine and about where things
+ * went. Each part is a monitor command as well. Reads only; logs; any thread context.
  */
 #ifndef PLINTH_KERNEL_REPORT_H
 #define PLINTH_KERNEL_REPORT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The boot report for programs: one line of JSON on COM1, made piece by piece, so that it needs
- * neither heap nor a buffer that a long memory map could overflow.
+ * The boot report for programs: one line of JSON on COM1, made piece by piece, so that
+ * it needs neither heap nor a buffer that a long memory map could overflow.
  */
 #include "kernel/base/format.h"
 #include "kernel/base/log.h"
@@ -47,35 +47,41 @@ static void put_maps(void)
     put(",\"raw\":[");
     for (u32 i = 0; i < handover.info.e820_count; i++) {
         const struct e820_raw *raw = &handover.e820[i];
-        put("%s{\"base\":%lu,\"bytes\":%lu,\"type\":%u,\"attributes\":%u,\"returned\":%u,"
-            "\"source\":%u,\"notes\":%u}", comma(i), raw->base, raw->bytes, raw->type, raw->attributes,
+        put("%s{\"base\":%lu,\"bytes\":%lu,\"type\":%u,\"attributes\":%u,\"returned\":%"
+            "u,"
+            "\"source\":%u,\"notes\":%u}",
+            comma(i), raw->base, raw->bytes, raw->type, raw->attributes,
             raw->returned_bytes, raw->source, memmap_explain(handover.e820, i, map));
     }
     put("],\"clean\":[");
     for (u32 i = 0; i < map->count; i++)
-        put("%s{\"base\":%lu,\"bytes\":%lu,\"type\":%u,\"name\":\"%s\"}", comma(i), map->ranges[i].base,
-            map->ranges[i].bytes, map->ranges[i].type, memmap_type_name(map->ranges[i].type));
+        put("%s{\"base\":%lu,\"bytes\":%lu,\"type\":%u,\"name\":\"%s\"}", comma(i),
+            map->ranges[i].base, map->ranges[i].bytes, map->ranges[i].type,
+            memmap_type_name(map->ranges[i].type));
     put("]");
 }
 
 static void put_layout(void)
 {
     put(",\"layout\":{\"heap\":%lu,\"direct_map\":%lu,\"stacks\":%lu,\"apertures\":%lu,"
-        "\"frame_table\":%lu,\"modules\":%lu,\"image\":%lu,\"image_phys\":%lu,\"image_bytes\":%lu}",
+        "\"frame_table\":%lu,\"modules\":%lu,\"image\":%lu,\"image_phys\":%lu,\"image_"
+        "bytes\":%lu}",
         (u64)HEAP_BASE, (u64)DIRECT_MAP_BASE, (u64)STACKS_BASE, (u64)APERTURE_BASE,
-        (u64)FRAME_TABLE_BASE, (u64)MODULES_BASE, handover.image_virt, handover.info.kernel_phys,
-        handover.info.kernel_bytes);
-    put(",\"direct_map_pages\":{\"4k\":%lu,\"2m\":%lu,\"1g\":%lu}", handover.direct_leaves[0],
-        handover.direct_leaves[1], handover.direct_leaves[2]);
-    put(",\"slide\":%lu,\"slide_places\":%lu,\"cr4\":%lu,\"phys_bits\":%u", handover.slide_bytes,
-        handover.slide_slots, read_cr4(), cpu_phys_bits());
+        (u64)FRAME_TABLE_BASE, (u64)MODULES_BASE, handover.image_virt,
+        handover.info.kernel_phys, handover.info.kernel_bytes);
+    put(",\"direct_map_pages\":{\"4k\":%lu,\"2m\":%lu,\"1g\":%lu}",
+        handover.direct_leaves[0], handover.direct_leaves[1],
+        handover.direct_leaves[2]);
+    put(",\"slide\":%lu,\"slide_places\":%lu,\"cr4\":%lu,\"phys_bits\":%u",
+        handover.slide_bytes, handover.slide_slots, read_cr4(), cpu_phys_bits());
 }
 
 static void put_milestones(void)
 {
     put(",\"tsc_hz\":%lu,\"milestones\":{", tsc_hz());
     for (u32 i = 0; i < MILESTONE_COUNT; i++)
-        put("%s\"%s\":%lu", comma(i), milestone_name(i), handover.info.milestone_tsc[i]);
+        put("%s\"%s\":%lu", comma(i), milestone_name(i),
+            handover.info.milestone_tsc[i]);
     put("}");
 }
 
@@ -84,17 +90,20 @@ static void put_loader(void)
     const struct boot_info *info = &handover.info;
     put(",\"loader\":{\"drive\":%u,\"drive_given\":%u,\"edd\":%u,\"sector_bytes\":%u,"
         "\"int13_calls\":%u,\"int13_sectors\":%u,\"a20_method\":%u,\"base_marker\":%u,"
-        "\"body_copy\":%u,\"manifest_copy\":%u,\"config_status\":%u,\"int12_kib\":%u,\"bda_kib\":%u,"
-        "\"ebda_segment\":%u,\"low_top\":%u", info->drive, info->drive_given, info->edd,
-        info->sector_bytes, info->int13_calls, info->int13_sectors, info->a20_method,
-        info->base_marker, info->body_copy, info->manifest_copy, info->config_status, info->int12_kib,
+        "\"body_copy\":%u,\"manifest_copy\":%u,\"config_status\":%u,\"int12_kib\":%u,"
+        "\"bda_kib\":%u,"
+        "\"ebda_segment\":%u,\"low_top\":%u",
+        info->drive, info->drive_given, info->edd, info->sector_bytes,
+        info->int13_calls, info->int13_sectors, info->a20_method, info->base_marker,
+        info->body_copy, info->manifest_copy, info->config_status, info->int12_kib,
         info->bda_kib, info->ebda_segment, info->low_top);
     put(",\"quirks_lost\":%u,\"quirks\":[", info->quirks_lost);
     for (u32 i = 0; i < info->quirk_count; i++) {
         const struct quirk *quirk = &handover.quirks[i];
-        put("%s{\"code\":%u,\"name\":\"%s\",\"function\":%u,\"status\":%u,\"count\":%u,\"lba\":%lu}",
-            comma(i), quirk->code, quirk_name(quirk->code), quirk->function, quirk->status,
-            quirk->count, quirk->lba);
+        put("%s{\"code\":%u,\"name\":\"%s\",\"function\":%u,\"status\":%u,\"count\":%u,"
+            "\"lba\":%lu}",
+            comma(i), quirk->code, quirk_name(quirk->code), quirk->function,
+            quirk->status, quirk->count, quirk->lba);
     }
     put("]}");
 }
@@ -105,16 +114,19 @@ static void put_memory(void)
     struct heap_stats heap;
     pmm_stats_get(&frames);
     heap_stats_get(&heap);
-    put(",\"frames\":{\"total\":%lu,\"free\":%lu,\"promised\":%lu,\"untouched\":%lu,\"refused\":%lu,"
-        "\"usable_bytes\":%lu,\"allocatable_bytes\":%lu,\"owned\":{", frames.total, frames.free,
-        frames.promised, frames.untouched, frames.refused, report_raw_usable_bytes(),
-        report_allocatable_bytes(&frames));
+    put(",\"frames\":{\"total\":%lu,\"free\":%lu,\"promised\":%lu,\"untouched\":%lu,"
+        "\"refused\":%lu,"
+        "\"usable_bytes\":%lu,\"allocatable_bytes\":%lu,\"owned\":{",
+        frames.total, frames.free, frames.promised, frames.untouched, frames.refused,
+        report_raw_usable_bytes(), report_allocatable_bytes(&frames));
     for (u32 i = 1; i < OWNER_COUNT; i++)
-        put("%s\"%s\":%lu", comma(i - 1), frame_owner_name((enum frame_owner)i), frames.owned[i]);
-    put("}},\"heap\":{\"objects\":%lu,\"object_bytes\":%lu,\"pages\":%lu,\"pages_present\":%lu,"
-        "\"faults\":%lu,\"lost_races\":%lu,\"refused\":%lu,\"regions\":%lu}", heap.objects,
-        heap.object_bytes, heap.pages, heap.pages_present, heap.faults, heap.lost_races, heap.refused,
-        heap.regions);
+        put("%s\"%s\":%lu", comma(i - 1), frame_owner_name((enum frame_owner)i),
+            frames.owned[i]);
+    put("}},\"heap\":{\"objects\":%lu,\"object_bytes\":%lu,\"pages\":%lu,\"pages_"
+        "present\":%lu,"
+        "\"faults\":%lu,\"lost_races\":%lu,\"refused\":%lu,\"regions\":%lu}",
+        heap.objects, heap.object_bytes, heap.pages, heap.pages_present, heap.faults,
+        heap.lost_races, heap.refused, heap.regions);
 }
 
 void report_json(void)

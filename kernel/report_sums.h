@@ -10,7 +10,8 @@
 
 /* Bytes the firmware calls usable, in whole pages, whatever else it says about them. */
 u64 report_raw_usable_bytes(void);
-/* Allocatable now: free frames, and those below 1 MiB that are given by range request. */
+/* Allocatable now: free frames, and those below 1 MiB that are given by range request.
+ */
 u64 report_allocatable_bytes(const struct pmm_stats *stats);
 
 const char *milestone_name(u32 milestone);

@@ -41,12 +41,12 @@ void selftest_fail(struct selftest *t, const char *file, u32 line, const char *f
     va_end(args);
 }
 
-void selftest_equal(struct selftest *t, const char *file, u32 line, const char *what, u64 found,
-                    u64 expected)
+void selftest_equal(struct selftest *t, const char *file, u32 line, const char *what,
+                    u64 found, u64 expected)
 {
     if (found != expected)
-        selftest_fail(t, file, line, "%s is %#lx (%lu), expected %#lx (%lu)", what, found, found,
-                      expected, expected);
+        selftest_fail(t, file, line, "%s is %#lx (%lu), expected %#lx (%lu)", what,
+                      found, found, expected, expected);
 }
 
 void selftest_skip(struct selftest *t, const char *reason)
@@ -91,7 +91,8 @@ static bool name_is_known(const char *text, u64 bytes)
 }
 
 /* Calls each for the next comma-separated part; returns what is left. */
-static const char *list_next(const char *at, const char *end, const char **part, u64 *bytes)
+static const char *list_next(const char *at, const char *end, const char **part,
+                             u64 *bytes)
 {
     *part = at;
     while (at < end && *at != ',')
@@ -100,8 +101,8 @@ static const char *list_next(const char *at, const char *end, const char **part,
     return at < end ? at + 1 : at;
 }
 
-/* Names that no test has: each is a failed test, so that a typo never looks like success. With sum
- * NULL only counts them. */
+/* Names that no test has: each is a failed test, so that a typo never looks like
+ * success. With sum NULL only counts them. */
 static u32 unknown_names(const struct config_value *choice, struct selftest_sum *sum)
 {
     const char *at = choice->text, *end = choice->text + choice->bytes, *part;
@@ -109,7 +110,8 @@ static u32 unknown_names(const struct config_value *choice, struct selftest_sum 
     u32 count = 0;
     while (at < end) {
         at = list_next(at, end, &part, &bytes);
-        if (bytes == 0 || name_is_known(part, bytes) || (bytes == 3 && memcmp(part, "all", 3) == 0))
+        if (bytes == 0 || name_is_known(part, bytes) ||
+            (bytes == 3 && memcmp(part, "all", 3) == 0))
             continue;
         count++;
         if (!sum)
@@ -124,7 +126,8 @@ static u32 unknown_names(const struct config_value *choice, struct selftest_sum 
     return count;
 }
 
-static bool case_is_chosen(const struct selftest_case *test, const struct config_value *choice)
+static bool case_is_chosen(const struct selftest_case *test,
+                           const struct config_value *choice)
 {
     bool all = config_list_has(choice, "all") && test->kind == SELFTEST_NORMAL;
     return all || config_list_has(choice, test->name);
@@ -145,7 +148,7 @@ bool selftest_run(const struct config_value *choice, u64 nonce)
         if (case_is_chosen(test, choice))
             case_run(test, &sum);
     unknown_names(choice, &sum);
-    log_print("# plinth: tests=%u failed=%u skipped=%u nonce=%lu sum=%016lx\n", sum.ran, sum.failed,
-              sum.skipped, nonce, sum.hash);
+    log_print("# plinth: tests=%u failed=%u skipped=%u nonce=%lu sum=%016lx\n", sum.ran,
+              sum.failed, sum.skipped, nonce, sum.hash);
     return sum.ran != 0 && sum.failed == 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The verdict on a page fault. mm answers what the address is; kernel/trap decides what happens to
- * whoever touched it. mm knows no threads and no processes.
+ * The verdict on a page fault. mm answers what the address is; kernel/trap decides what
+ * happens to whoever touched it. mm knows no threads and no processes.
  */
 #ifndef PLINTH_MM_FAULT_H
 #define PLINTH_MM_FAULT_H
@@ -14,8 +14,9 @@ enum fault_verdict {
     FAULT_NO_MEMORY,   /* it may, but there is no frame */
 };
 
-/* error_code: PF_... of kernel/arch/trap_frame.h. Only ring 0, not-present, not-fetch faults are ever resolved. No lock, no sleep, no allocation
- * beyond a promised frame. Asserts that it does not run inside NMI, #MC, #DF or a death. */
+/* error_code: PF_... of kernel/arch/trap_frame.h. Only ring 0, not-present, not-fetch
+ * faults are ever resolved. No lock, no sleep, no allocation beyond a promised frame.
+ * Asserts that it does not run inside NMI, #MC, #DF or a death. */
 enum fault_verdict fault_resolve(u64 address, u64 error_code);
 
 #endif

@@ -7,9 +7,9 @@
  *   | child |   count    | flags|  node  | order|      | state| owner |
  *   +-------+------------+------+--------+------+------+------+-------+
  *
- * One word, so that a change of state is one store. count saturates: a frame that reached
- * FRAME_COUNT_MAX is pinned for ever. State 0 is "no such frame": rubbish and zeroed memory never
- * look free.
+ * One word, so that a change of state is one store. count saturates: a frame that
+ * reached FRAME_COUNT_MAX is pinned for ever. State 0 is "no such frame": rubbish and
+ * zeroed memory never look free.
  */
 #ifndef PLINTH_MM_FRAME_H
 #define PLINTH_MM_FRAME_H
@@ -17,18 +17,18 @@
 #include "mm/addr.h"
 
 enum frame_owner {
-    OWNER_NONE,        /* free, or not RAM */
-    OWNER_LOW,         /* below 1 MiB, given by range request only */
-    OWNER_FIRMWARE,    /* frame 0: IVT and BIOS data area */
-    OWNER_LOADER,      /* stage1, stage2, boot_info, boot tables; reclaimed */
-    OWNER_IMAGE,       /* kernel image with the slack of its segments */
+    OWNER_NONE,     /* free, or not RAM */
+    OWNER_LOW,      /* below 1 MiB, given by range request only */
+    OWNER_FIRMWARE, /* frame 0: IVT and BIOS data area */
+    OWNER_LOADER,   /* stage1, stage2, boot_info, boot tables; reclaimed */
+    OWNER_IMAGE,    /* kernel image with the slack of its segments */
     OWNER_SYMBOLS,
     OWNER_MODULE,
     OWNER_FRAME_TABLE, /* this table, its bits, its page tables */
     OWNER_PAGE_TABLE,
     OWNER_STACK,
-    OWNER_HEAP,        /* pages of the heap window */
-    OWNER_HEAP_INFO,   /* page descriptors and tables of the heap window */
+    OWNER_HEAP,      /* pages of the heap window */
+    OWNER_HEAP_INFO, /* page descriptors and tables of the heap window */
     OWNER_TEST,
     OWNER_COUNT,
 };
@@ -49,18 +49,28 @@ struct frame {
 #define FRAME_COUNT_MAX 0xFFFFFF
 #define FRAME_ORDER_MAX 9
 
-static inline struct frame frame_make(enum frame_owner owner, enum frame_state state, u32 order,
-                                      u32 count)
+static inline struct frame frame_make(enum frame_owner owner, enum frame_state state,
+                                      u32 order, u32 count)
 {
-    return (struct frame){(u64)owner | (u64)state << 5 | (u64)order << 11 | (u64)count << 30};
+    return (struct frame){(u64)owner | (u64)state << 5 | (u64)order << 11 |
+                          (u64)count << 30};
 }
-static inline enum frame_owner frame_owner_of(struct frame f) { return (enum frame_owner)(f.word & 31); }
+static inline enum frame_owner frame_owner_of(struct frame f)
+{
+    return (enum frame_owner)(f.word & 31);
+}
 static inline enum frame_state frame_state_of(struct frame f)
 {
     return (enum frame_state)(f.word >> 5 & 7);
 }
-static inline u32 frame_order_of(struct frame f) { return (u32)(f.word >> 11 & 31); }
-static inline u32 frame_count_of(struct frame f) { return (u32)(f.word >> 30 & FRAME_COUNT_MAX); }
+static inline u32 frame_order_of(struct frame f)
+{
+    return (u32)(f.word >> 11 & 31);
+}
+static inline u32 frame_count_of(struct frame f)
+{
+    return (u32)(f.word >> 30 & FRAME_COUNT_MAX);
+}
 
 /* A word for people. Any context. */
 const char *frame_owner_name(enum frame_owner owner);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Building the frame table. Its size is known only after the spans are: so the same loop runs twice,
- * first counting (how many 2 MiB pieces, pages and page tables), then mapping from the run of RAM
- * that was found for them: above 4 GiB where there is room, else above the image.
+ * Building the frame table. Its size is known only after the spans are: so the same
+ * loop runs twice, first counting (how many 2 MiB pieces, pages and page tables), then
+ * mapping from the run of RAM that was found for them: above 4 GiB where there is room,
+ * else above the image.
  *
  *   run:  [2 MiB pieces][4 KiB pieces and page tables, in the order they are needed]
  */
@@ -65,12 +66,14 @@ static void pieces_for_each(piece_fn each, void *context)
     for (u32 a = 0; a < ARRAY_COUNT(arrays); a++) {
         u64 done = arrays[a].base;
         for (u32 i = 0; i < span_count; i++) {
-            u64 virt = ALIGN_DOWN(arrays[a].base + spans[i].first * arrays[a].bytes_per_area,
-                                  PAGE_BYTES);
-            u64 end = ALIGN_UP(arrays[a].base + spans[i].end * arrays[a].bytes_per_area, PAGE_BYTES);
+            u64 virt = ALIGN_DOWN(
+                arrays[a].base + spans[i].first * arrays[a].bytes_per_area, PAGE_BYTES);
+            u64 end = ALIGN_UP(arrays[a].base + spans[i].end * arrays[a].bytes_per_area,
+                               PAGE_BYTES);
             virt = MAX(virt, done);
             while (virt < end) {
-                bool large = IS_ALIGNED(virt, PAGE_2M_BYTES) && end - virt >= PAGE_2M_BYTES;
+                bool large = IS_ALIGNED(virt, PAGE_2M_BYTES) &&
+                             end - virt >= PAGE_2M_BYTES;
                 u64 bytes = large ? PAGE_2M_BYTES : PAGE_BYTES;
                 each(virt, bytes, context);
                 virt += bytes;
@@ -101,7 +104,8 @@ static void piece_count(u64 virt, u64 bytes, void *context)
     state->last_pd = virt >> PAGE_1G_SHIFT;
 }
 
-/* The lowest place in the range for `bytes` that no use overlaps; false when there is none. */
+/* The lowest place in the range for `bytes` that no use overlaps; false when there is
+ * none. */
 static bool place_in_range(struct phys_range range, u64 bytes, u64 align,
                            const struct pmm_use *uses, u32 use_count, u64 *out)
 {
@@ -129,10 +133,12 @@ static u64 place_find(u64 bytes, u64 align, const struct pmm_use *uses, u32 use_
     while (ram_range(count, &range))
         count++;
     while (count-- > 0)
-        if (ram_range(count, &range) && place_in_range(range, bytes, align, uses, use_count, &place))
+        if (ram_range(count, &range) &&
+            place_in_range(range, bytes, align, uses, use_count, &place))
             return place;
-    panic_code(CODE_FR_01, "no contiguous %lu KiB of RAM for the frame table of %lu MiB", bytes >> 10,
-               ram_bytes() >> 20);
+    panic_code(CODE_FR_01,
+               "no contiguous %lu KiB of RAM for the frame table of %lu MiB",
+               bytes >> 10, ram_bytes() >> 20);
 }
 
 /* Two cursors in the run: one for large pieces, one for everything else. */
@@ -164,8 +170,8 @@ static void piece_map(u64 virt, u64 bytes, void *context)
         run.large += bytes;
     else
         phys = run_take_page();
-    enum status status = page_table_map(context, virt_make(virt), phys_make(phys), bytes,
-                                        PTE_W | PTE_G | PTE_NX);
+    enum status status = page_table_map(context, virt_make(virt), phys_make(phys),
+                                        bytes, PTE_W | PTE_G | PTE_NX);
     ASSERT(status == STATUS_OK);
 }
 
@@ -179,12 +185,14 @@ void frame_table_build(phys_t root, const struct pmm_use *uses, u32 use_count,
 
     u64 large_bytes = state.need.large * PAGE_2M_BYTES;
     u64 bytes = large_bytes + (state.need.small + state.need.tables) * PAGE_BYTES;
-    u64 base = place_find(bytes, large_bytes ? PAGE_2M_BYTES : PAGE_BYTES, uses, use_count);
+    u64 base = place_find(bytes, large_bytes ? PAGE_2M_BYTES : PAGE_BYTES, uses,
+                          use_count);
     run.large = base;
     run.small = base + large_bytes;
     run.end = base + bytes;
 
     struct page_space space = {.root = root, .source = &source};
     pieces_for_each(piece_map, &space);
-    *out = (struct frame_table_place){phys_make(base), (run.small - base) >> PAGE_SHIFT};
+    *out = (struct frame_table_place){phys_make(base),
+                                      (run.small - base) >> PAGE_SHIFT};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where the metadata of a frame lies: plain arrays indexed by frame or area number, in a window so
- * wide that the index needs no translation, backed only where there is RAM.
+ * Where the metadata of a frame lies: plain arrays indexed by frame or area number, in
+ * a window so wide that the index needs no translation, backed only where there is RAM.
  *
  * Owns:     the window at FRAME_TABLE_BASE and the list of area spans.
  * Does not: know what is free; that is mm/pmm.
@@ -13,9 +13,9 @@
 #include "mm/frame.h"
 #include "mm/pmm.h"
 
-#define AREA_ORDER  9
-#define AREA_FRAMES 512
-#define AREA_WORDS  8 /* 64-bit words of its bit-field */
+#define AREA_ORDER         9
+#define AREA_FRAMES        512
+#define AREA_WORDS         8 /* 64-bit words of its bit-field */
 
 #define FRAME_BITS_BASE    (FRAME_TABLE_BASE + 0x2000000000)
 #define FRAME_COUNTER_BASE (FRAME_TABLE_BASE + 0x3000000000)
@@ -31,15 +31,19 @@ struct frame_table_place {
     u64 frames;
 };
 
-/* Finds contiguous RAM outside `uses`, maps the arrays there, and says what it took. Panics when
- * there is no room. The arrays' contents are rubbish afterwards, but for page tables. */
+/* Finds contiguous RAM outside `uses`, maps the arrays there, and says what it took.
+ * Panics when there is no room. The arrays' contents are rubbish afterwards, but for
+ * page tables. */
 void frame_table_build(phys_t root, const struct pmm_use *uses, u32 use_count,
                        struct frame_table_place *out);
 
 u32 area_span_count(void);
 const struct area_span *area_span_at(u32 index);
 
-static inline u64 area_of(pfn_t pfn) { return pfn.raw >> AREA_ORDER; }
+static inline u64 area_of(pfn_t pfn)
+{
+    return pfn.raw >> AREA_ORDER;
+}
 static inline struct frame *frame_at(pfn_t pfn)
 {
     return (struct frame *)(uintptr_t)FRAME_TABLE_BASE + pfn.raw;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The heap's front: requests become a class or a run, pointers become descriptors again.
+ * The heap's front: requests become a class or a run, pointers become descriptors
+ * again.
  */
 #include "mm/heap.h"
 
@@ -28,7 +29,7 @@ void heap_init(void)
     heap.search_from = 1;
 }
 
-/* --- large runs ----------------------------------------------------------------------------------- */
+/* --- large runs --- */
 
 static void run_describe(u64 first, u64 pages, u64 bytes)
 {
@@ -68,7 +69,8 @@ static void run_free(u64 first)
     heap_pages_release(first - RUN_GUARD, pages + 2 * RUN_GUARD);
 }
 
-/* Gives the pages behind `keep` back; a guard stays right behind what is left. Needs heap.lock. */
+/* Gives the pages behind `keep` back; a guard stays right behind what is left. Needs
+ * heap.lock. */
 static void run_shrink(u64 first, u64 keep, u64 bytes)
 {
     struct heap_page *head = heap_page_info(first);
@@ -81,7 +83,8 @@ static void run_shrink(u64 first, u64 keep, u64 bytes)
     run_describe(first, keep, bytes);
 }
 
-/* Grows into the pages behind, if they are free and can be promised. Needs heap.lock. */
+/* Grows into the pages behind, if they are free and can be promised. Needs heap.lock.
+ */
 static bool run_grow(u64 first, u64 want, u64 bytes)
 {
     struct heap_page *head = heap_page_info(first);
@@ -97,7 +100,7 @@ static bool run_grow(u64 first, u64 want, u64 bytes)
     return true;
 }
 
-/* --- allocation ----------------------------------------------------------------------------------- */
+/* --- allocation --- */
 
 void *heap_alloc_aligned(u64 bytes, u64 align)
 {
@@ -105,7 +108,8 @@ void *heap_alloc_aligned(u64 bytes, u64 align)
         return NULL;
     u32 class_index = heap_class_for(bytes, align);
     u64 flags = spin_lock_irqsave(&heap.lock);
-    void *object = class_index < HEAP_CLASSES ? heap_slab_alloc(class_index) : run_alloc(bytes, align);
+    void *object = class_index < HEAP_CLASSES ? heap_slab_alloc(class_index)
+                                              : run_alloc(bytes, align);
     if (!object)
         heap.stats.refused++;
     spin_unlock_irqrestore(&heap.lock, flags);
@@ -117,7 +121,8 @@ void *heap_alloc(u64 bytes)
     return heap_alloc_aligned(bytes, HEAP_ALIGN);
 }
 
-/* Fresh pages are zero frames and freed objects are zeroed, so there is nothing left to do. */
+/* Fresh pages are zero frames and freed objects are zeroed, so there is nothing left to
+ * do. */
 void *heap_alloc_zeroed(u64 bytes)
 {
     return heap_alloc(bytes);
@@ -128,36 +133,43 @@ void *heap_alloc_zeroed_aligned(u64 bytes, u64 align)
     return heap_alloc_aligned(bytes, align);
 }
 
-/* --- pointers back to descriptors ----------------------------------------------------------------- */
+/* --- pointers back to descriptors --- */
 
 static bool slot_is_live(const struct heap_page *info, u64 slot)
 {
     return info->taken[slot / 64] >> (slot % 64) & 1;
 }
 
-/* The page of a live object that starts at `address`, or death with a code. Needs heap.lock. */
+/* The page of a live object that starts at `address`, or death with a code. Needs
+ * heap.lock. */
 static u64 object_page(u64 address)
 {
     if (address < HEAP_WINDOW || address - HEAP_WINDOW >= HEAP_BYTES)
-        panic_code(CODE_HP_03, "V:%#lx is not in the heap at V:%#lx", address, (u64)HEAP_WINDOW);
+        panic_code(CODE_HP_03, "V:%#lx is not in the heap at V:%#lx", address,
+                   (u64)HEAP_WINDOW);
     u64 page = (address - HEAP_WINDOW) >> PAGE_SHIFT;
     const struct heap_page *info = heap_page_info(page);
     u64 offset = address & (PAGE_BYTES - 1);
     if (!info || info->kind == HEAP_PAGE_FREE)
-        panic_code(CODE_HP_01, "V:%#lx is in a page that holds no object: freed twice, or never given",
-                   address);
+        panic_code(
+            CODE_HP_01,
+            "V:%#lx is in a page that holds no object: freed twice, or never given",
+            address);
     if (info->kind == HEAP_PAGE_RUN && offset == 0)
         return page;
     u64 class = info->kind == HEAP_PAGE_SLAB ? heap_class_bytes(info->class_index) : 0;
     if (class == 0 || offset % class != 0 || offset / class >= PAGE_BYTES / class)
-        panic_code(CODE_HP_02, "V:%#lx lies inside an object or a guard, not at the start of one",
+        panic_code(CODE_HP_02,
+                   "V:%#lx lies inside an object or a guard, not at the start of one",
                    address);
     if (!slot_is_live(info, offset / class))
-        panic_code(CODE_HP_01, "the object of %lu bytes at V:%#lx is free already", class, address);
+        panic_code(CODE_HP_01, "the object of %lu bytes at V:%#lx is free already",
+                   class, address);
     return page;
 }
 
-/* Zeroes a slot unless its page was never touched: no fault, no frame only for zeros. */
+/* Zeroes a slot unless its page was never touched: no fault, no frame only for zeros.
+ */
 static void slot_zero(u64 page, u64 address, u64 bytes)
 {
     if (pte_is_present(pte_read(heap_page_entry(page))))
@@ -175,15 +187,15 @@ void heap_free(void *object)
     if (info->kind == HEAP_PAGE_RUN) {
         run_free(page);
     } else {
-        /* The object is still the caller's, so nobody else looks at it while it is zeroed. Its
-         * page is present or never was touched: no fault under the lock. */
+        /* The object is still the caller's, so nobody else looks at it while it is
+         * zeroed. Its page is present or never was touched: no fault under the lock. */
         slot_zero(page, address, heap_class_bytes(info->class_index));
         heap_slab_free(page, address);
     }
     spin_unlock_irqrestore(&heap.lock, flags);
 }
 
-/* --- resizing ------------------------------------------------------------------------------------- */
+/* --- resizing --- */
 
 /* Bytes of a page behind `from` become zero, if it has a frame. */
 static void tail_zero(u64 address, u64 from, u64 to)
@@ -239,14 +251,15 @@ void *heap_resize(void *object, u64 bytes)
     return moved;
 }
 
-/* --- the page fault ------------------------------------------------------------------------------- */
+/* --- the page fault --- */
 
 bool heap_fault(virt_t address)
 {
     if (address.raw < HEAP_WINDOW || address.raw - HEAP_WINDOW >= HEAP_BYTES)
         return false;
     u64 page = (address.raw - HEAP_WINDOW) >> PAGE_SHIFT;
-    pte_t *table = atomic_load_pointer((void *const *)&heap.table[page / HEAP_REGION_PAGES]);
+    pte_t *table = atomic_load_pointer(
+        (void *const *)&heap.table[page / HEAP_REGION_PAGES]);
     if (!table)
         return false;
     pte_t *entry = &table[page % HEAP_REGION_PAGES];
@@ -268,7 +281,7 @@ bool heap_fault(virt_t address)
     return pte_is_present(pte_read(entry));
 }
 
-/* --- facts ---------------------------------------------------------------------------------------- */
+/* --- facts --- */
 
 void heap_stats_get(struct heap_stats *out)
 {

@@ -2,19 +2,23 @@
  *
  * The kernel heap: 1 GiB of addresses, no frame until touched.
  *
- *   request -> size class (a slab is one page) or large run (whole pages, a guard on each side)
- *           -> pages of the window -> their entries go 0 -> ARMED, and the pages are promised
- *           -> first touch -> page fault -> heap_fault -> one frame, one compare-and-swap
+ *   request -> size class (a slab is one page) or large run (whole pages, a guard on
+ * each side)
+ *           -> pages of the window -> their entries go 0 -> ARMED, and the pages are
+ * promised
+ *           -> first touch -> page fault -> heap_fault -> one frame, one
+ * compare-and-swap
  *
- * The state of a page is in its page-table entry: 0 = forbidden, ARMED = promised, present = has a
- * frame. What the heap knows about a page lies outside the window, in frames reached through the
- * direct map, so neither the allocator nor the explainer of a fault ever faults itself.
+ * The state of a page is in its page-table entry: 0 = forbidden, ARMED = promised,
+ * present = has a frame. What the heap knows about a page lies outside the window, in
+ * frames reached through the direct map, so neither the allocator nor the explainer of
+ * a fault ever faults itself.
  *
  * Contents: all memory handed out is zero; what is freed is zeroed on the way.
- * Refuses:  a pointer that is no live object is a death with a code (HP-01 double free, HP-02 not
- *           the start of an object, HP-03 not of the heap), never a silent return.
- * Locking:  one spinlock with interrupts off; it is never held while heap memory is touched.
- * Context:  anything but NMI, #MC, #DF and the fatal path. Does not sleep.
+ * Refuses:  a pointer that is no live object is a death with a code (HP-01 double free,
+ * HP-02 not the start of an object, HP-03 not of the heap), never a silent return.
+ * Locking:  one spinlock with interrupts off; it is never held while heap memory is
+ * touched. Context:  anything but NMI, #MC, #DF and the fatal path. Does not sleep.
  */
 #ifndef PLINTH_MM_HEAP_H
 #define PLINTH_MM_HEAP_H
@@ -22,15 +26,15 @@
 #include "kernel/base/status.h"
 #include "mm/addr.h"
 
-#define HEAP_ALIGN     16          /* of every object */
-#define HEAP_SMALL_MAX 2048        /* larger requests are runs of pages */
+#define HEAP_ALIGN     16   /* of every object */
+#define HEAP_SMALL_MAX 2048 /* larger requests are runs of pages */
 #define HEAP_ALIGN_MAX PAGE_2M_BYTES
 
 /* After pmm_init. */
 void heap_init(void);
 
-/* Zeroed memory for at least bytes, aligned to HEAP_ALIGN. NULL: bytes is 0, more than can ever fit,
- * or memory cannot be promised. */
+/* Zeroed memory for at least bytes, aligned to HEAP_ALIGN. NULL: bytes is 0, more than
+ * can ever fit, or memory cannot be promised. */
 MUST_USE void *heap_alloc(u64 bytes);
 /* The same, said aloud: for callers that rely on the zeros. */
 MUST_USE void *heap_alloc_zeroed(u64 bytes);
@@ -38,8 +42,9 @@ MUST_USE void *heap_alloc_zeroed(u64 bytes);
 MUST_USE void *heap_alloc_aligned(u64 bytes, u64 align);
 MUST_USE void *heap_alloc_zeroed_aligned(u64 bytes, u64 align);
 
-/* Grows or shrinks, in place when possible. NULL leaves the object as it was. object NULL allocates,
- * bytes 0 frees and returns NULL. Bytes beyond the old size are zero. */
+/* Grows or shrinks, in place when possible. NULL leaves the object as it was. object
+ * NULL allocates, bytes 0 frees and returns NULL. Bytes beyond the old size are zero.
+ */
 MUST_USE void *heap_resize(void *object, u64 bytes);
 
 /* NULL is allowed and does nothing. */
@@ -49,32 +54,33 @@ void heap_free(void *object);
 void heap_trim(void);
 
 struct heap_stats {
-    u64 objects;        /* live */
-    u64 object_bytes;   /* as they were asked for in runs, by class size in slabs */
-    u64 pages;          /* in slabs and runs, without guards */
-    u64 pages_present;  /* of them, with a frame */
-    u64 faults;         /* frames installed by page faults since boot */
-    u64 lost_races;     /* faults that found the page installed already */
-    u64 refused;        /* requests that got NULL */
-    u64 regions;        /* 2 MiB regions that have tables */
+    u64 objects;       /* live */
+    u64 object_bytes;  /* as they were asked for in runs, by class size in slabs */
+    u64 pages;         /* in slabs and runs, without guards */
+    u64 pages_present; /* of them, with a frame */
+    u64 faults;        /* frames installed by page faults since boot */
+    u64 lost_races;    /* faults that found the page installed already */
+    u64 refused;       /* requests that got NULL */
+    u64 regions;       /* 2 MiB regions that have tables */
 };
 void heap_stats_get(struct heap_stats *out);
 
-/* The page fault's part: true when the page is there now. No lock, no heap, no new table, never
- * fails for an ARMED page. Ring 0, not-present, no fetch: the caller has checked. */
+/* The page fault's part: true when the page is there now. No lock, no heap, no new
+ * table, never fails for an ARMED page. Ring 0, not-present, no fetch: the caller has
+ * checked. */
 bool heap_fault(virt_t address);
 
 /* What a heap address is, for explanations. Any context, faults never. */
 enum heap_place {
     HEAP_PLACE_OUTSIDE,
-    HEAP_PLACE_NEVER,   /* never given, or given back */
-    HEAP_PLACE_GUARD,   /* beside a large run */
-    HEAP_PLACE_FREE,    /* a free slot of a slab */
+    HEAP_PLACE_NEVER, /* never given, or given back */
+    HEAP_PLACE_GUARD, /* beside a large run */
+    HEAP_PLACE_FREE,  /* a free slot of a slab */
     HEAP_PLACE_OBJECT,
 };
 struct heap_where {
     enum heap_place place;
-    u64 object;         /* start of object or slot, or of the run a guard belongs to */
+    u64 object; /* start of object or slot, or of the run a guard belongs to */
     u64 object_bytes;
 };
 void heap_locate(virt_t address, struct heap_where *out);

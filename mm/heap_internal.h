@@ -18,7 +18,8 @@
 #define HEAP_REGION_PAGES TABLE_ENTRIES /* one page table */
 #define HEAP_REGIONS      (HEAP_PAGES / HEAP_REGION_PAGES)
 #define HEAP_CLASSES      22
-#define HEAP_NO_PAGE      0 /* page 0 of the window is never given: a guard, and "none" in links */
+#define HEAP_NO_PAGE \
+    0 /* page 0 of the window is never given: a guard, and "none" in links */
 
 enum heap_page_kind {
     HEAP_PAGE_FREE,
@@ -31,33 +32,34 @@ enum heap_page_kind {
 /* 64 bytes, one for each page of a region; eight frames a region. */
 struct heap_page {
     u8 kind;
-    u8 class_index;   /* slab */
-    u16 used;         /* slab: live objects */
-    u32 next, prev;   /* slab: the class's list of slabs with room */
-    u32 link;         /* tail and guard */
-    u64 run_pages;    /* run */
-    u64 run_bytes;    /* run: as asked for */
-    u64 taken[4];     /* slab: one bit an object */
+    u8 class_index; /* slab */
+    u16 used;       /* slab: live objects */
+    u32 next, prev; /* slab: the class's list of slabs with room */
+    u32 link;       /* tail and guard */
+    u64 run_pages;  /* run */
+    u64 run_bytes;  /* run: as asked for */
+    u64 taken[4];   /* slab: one bit an object */
 };
 
 #define HEAP_INFO_ORDER 3
-STATIC_ASSERT(sizeof(struct heap_page) * HEAP_REGION_PAGES == (u64)PAGE_BYTES << HEAP_INFO_ORDER,
+STATIC_ASSERT(sizeof(struct heap_page) * HEAP_REGION_PAGES == (u64)PAGE_BYTES
+                                                                  << HEAP_INFO_ORDER,
               "the descriptors of a region fill 2^HEAP_INFO_ORDER frames");
 
 struct heap {
-    struct spinlock lock;              /* guards everything below but the atomics */
-    struct heap_page *info[HEAP_REGIONS];  /* NULL: the region has no tables yet */
-    pte_t *table[HEAP_REGIONS];            /* read without the lock by heap_fault */
-    u64 taken[HEAP_PAGES / 64];        /* one bit a page: slab, run or guard */
-    u32 room[HEAP_CLASSES];            /* first slab with room */
+    struct spinlock lock;                 /* guards everything below but the atomics */
+    struct heap_page *info[HEAP_REGIONS]; /* NULL: the region has no tables yet */
+    pte_t *table[HEAP_REGIONS];           /* read without the lock by heap_fault */
+    u64 taken[HEAP_PAGES / 64];           /* one bit a page: slab, run or guard */
+    u32 room[HEAP_CLASSES];               /* first slab with room */
     u32 slabs[HEAP_CLASSES];
-    u64 search_from;                   /* page where the next search starts */
-    struct heap_stats stats;           /* faults, lost_races, pages_present: atomic */
+    u64 search_from;         /* page where the next search starts */
+    struct heap_stats stats; /* faults, lost_races, pages_present: atomic */
 };
 
 extern struct heap heap;
 
-/* --- heap_pages.c: pages of the window ------------------------------------------------------------ */
+/* --- heap_pages.c: pages of the window --- */
 static inline struct heap_page *heap_page_info(u64 page)
 {
     struct heap_page *info = heap.info[page / HEAP_REGION_PAGES];
@@ -73,8 +75,9 @@ static inline u64 heap_page_address(u64 page)
     return HEAP_WINDOW + page * PAGE_BYTES;
 }
 
-/* Finds `before` + pages + `after` free pages so that the middle part is aligned to align_pages,
- * marks all of them taken, promises and arms the middle. *first = first page of the middle. */
+/* Finds `before` + pages + `after` free pages so that the middle part is aligned to
+ * align_pages, marks all of them taken, promises and arms the middle. *first = first
+ * page of the middle. */
 MUST_USE enum status heap_pages_take(u64 pages, u64 guard, u64 align_pages, u64 *first);
 /* Disarms pages, gives frames and promises back; the pages are still taken. */
 void heap_pages_disarm(u64 first, u64 pages);
@@ -87,9 +90,10 @@ bool heap_pages_are_free(u64 first, u64 pages);
 /* Makes tables and descriptors for the regions of these pages. */
 MUST_USE enum status heap_regions_prepare(u64 first, u64 pages);
 
-/* --- heap_slab.c ---------------------------------------------------------------------------------- */
+/* --- heap_slab.c --- */
 u64 heap_class_bytes(u32 class_index);
-/* The smallest class that holds bytes and whose slots have the alignment; HEAP_CLASSES if none. */
+/* The smallest class that holds bytes and whose slots have the alignment; HEAP_CLASSES
+ * if none. */
 u32 heap_class_for(u64 bytes, u64 align);
 void *heap_slab_alloc(u32 class_index);
 void heap_slab_free(u64 page, u64 address);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pages of the heap window: finding free ones, giving them tables, arming and disarming.
+ * Pages of the heap window: finding free ones, giving them tables, arming and
+ * disarming.
  */
 #include "kernel/base/atomic.h"
 #include "kernel/base/panic.h"
@@ -32,7 +33,8 @@ void heap_pages_release(u64 first, u64 pages)
     }
 }
 
-/* The first taken page at or above `page`, end if none below it. Whole words at a time. */
+/* The first taken page at or above `page`, end if none below it. Whole words at a time.
+ */
 static u64 taken_next(u64 page, u64 end)
 {
     while (page < end) {
@@ -57,10 +59,12 @@ static u64 free_next(u64 page, u64 end)
 
 bool heap_pages_are_free(u64 first, u64 pages)
 {
-    return first + pages <= HEAP_PAGES && taken_next(first, first + pages) == first + pages;
+    return first + pages <= HEAP_PAGES &&
+           taken_next(first, first + pages) == first + pages;
 }
 
-/* The lowest start >= from, below end, of `total` free pages whose page start + guard is aligned. */
+/* The lowest start >= from, below end, of `total` free pages whose page start + guard
+ * is aligned. */
 static u64 run_find(u64 from, u64 end, u64 total, u64 guard, u64 align_pages)
 {
     u64 start = from;
@@ -100,7 +104,8 @@ enum status heap_regions_prepare(u64 first, u64 pages)
 {
     enum status status = STATUS_OK;
     for (u64 region = first / HEAP_REGION_PAGES;
-         status == STATUS_OK && region <= (first + pages - 1) / HEAP_REGION_PAGES; region++)
+         status == STATUS_OK && region <= (first + pages - 1) / HEAP_REGION_PAGES;
+         region++)
         status = region_prepare(region);
     return status;
 }

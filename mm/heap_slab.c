@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Small objects: a slab is one page of equal slots, its free slots a bit-field in the page's
- * descriptor. Freed objects are zeroed before their bit is cleared, so a slot is zero whenever it
- * is free. Each class keeps at most one empty slab.
+ * Small objects: a slab is one page of equal slots, its free slots a bit-field in the
+ * page's descriptor. Freed objects are zeroed before their bit is cleared, so a slot is
+ * zero whenever it is free. Each class keeps at most one empty slab.
  */
 #include "kernel/base/assert.h"
 #include "kernel/base/bits.h"
@@ -12,8 +12,8 @@
 
 /* Steps of at most a quarter, so that little of a slot is wasted. Multiples of 16. */
 static const u16 class_bytes[HEAP_CLASSES] = {
-    16,  32,  48,  64,  80,  96,  112, 128, 160, 192,  224,  256,
-    320, 384, 448, 512, 576, 672, 800, 1024, 1344, 2048,
+    16,  32,  48,  64,  80,  96,  112, 128, 160,  192,  224,
+    256, 320, 384, 448, 512, 576, 672, 800, 1024, 1344, 2048,
 };
 
 u64 heap_class_bytes(u32 class_index)
@@ -24,7 +24,8 @@ u64 heap_class_bytes(u32 class_index)
 u32 heap_class_for(u64 bytes, u64 align)
 {
     u32 i = 0;
-    while (i < HEAP_CLASSES && (class_bytes[i] < bytes || !IS_ALIGNED(class_bytes[i], align)))
+    while (i < HEAP_CLASSES &&
+           (class_bytes[i] < bytes || !IS_ALIGNED(class_bytes[i], align)))
         i++;
     return i;
 }

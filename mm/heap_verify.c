@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The heap's own audit: descriptors, the map of taken pages, entries and counters must agree.
+ * The heap's own audit: descriptors, the map of taken pages, entries and counters must
+ * agree.
  */
 #include "kernel/base/bits.h"
 #include "kernel/base/panic.h"
@@ -42,7 +43,8 @@ static void page_sum(u64 page, struct heap_sums *sums)
     bool alive = entry == PTE_ARMED || (entry & PTE_P);
     page_check(owned == alive, page, "entry and descriptor disagree");
     page_check(alive || entry == 0, page, "entry is neither 0, ARMED nor present");
-    page_check(page == 0 || taken == (info->kind != HEAP_PAGE_FREE), page, "taken bit is wrong");
+    page_check(page == 0 || taken == (info->kind != HEAP_PAGE_FREE), page,
+               "taken bit is wrong");
     sums->pages += owned;
     sums->present += entry & PTE_P;
     if (info->kind == HEAP_PAGE_SLAB)
@@ -59,7 +61,8 @@ void heap_verify(void)
     u64 flags = spin_lock_irqsave(&heap.lock);
     for (u64 page = 0; page < HEAP_PAGES; page++) {
         if (page % HEAP_REGION_PAGES == 0 && !heap.info[page / HEAP_REGION_PAGES]) {
-            page_check(page == 0 || heap.taken[page / 64] == 0, page, "taken without a table");
+            page_check(page == 0 || heap.taken[page / 64] == 0, page,
+                       "taken without a table");
             page += HEAP_REGION_PAGES - 1;
             continue;
         }
@@ -68,8 +71,11 @@ void heap_verify(void)
     const struct heap_stats *stats = &heap.stats;
     if (sums.pages != stats->pages || sums.present != stats->pages_present ||
         sums.objects != stats->objects || sums.bytes != stats->object_bytes)
-        panic_code(CODE_HP_04, "heap counters say %lu pages %lu present %lu objects %lu bytes, its "
-                   "pages say %lu %lu %lu %lu", stats->pages, stats->pages_present, stats->objects,
-                   stats->object_bytes, sums.pages, sums.present, sums.objects, sums.bytes);
+        panic_code(CODE_HP_04,
+                   "heap counters say %lu pages %lu present %lu objects %lu bytes, its "
+                   "pages say %lu %lu %lu %lu",
+                   stats->pages, stats->pages_present, stats->objects,
+                   stats->object_bytes, sums.pages, sums.present, sums.objects,
+                   sums.bytes);
     spin_unlock_irqrestore(&heap.lock, flags);
 }

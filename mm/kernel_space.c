@@ -33,14 +33,16 @@ void kernel_space_init(phys_t root)
     spin_init(&kernel_page_space.lock, "kernel page tables");
 }
 
-/* --- apertures ------------------------------------------------------------------------------------ */
+/* --- apertures --- */
 
 static bool aperture_overlaps(u64 virt, u64 bytes, u64 *past)
 {
     for (u32 i = 0; i < APERTURE_MAX; i++) {
-        /* One free page stays behind each mapping, so that running over an end is a fault. */
+        /* One free page stays behind each mapping, so that running over an end is a
+         * fault. */
         u64 end = apertures[i].virt + apertures[i].bytes + PAGE_BYTES;
-        if (apertures[i].bytes != 0 && virt < end && apertures[i].virt < virt + bytes + PAGE_BYTES) {
+        if (apertures[i].bytes != 0 && virt < end &&
+            apertures[i].virt < virt + bytes + PAGE_BYTES) {
             *past = end;
             return true;
         }
@@ -66,8 +68,8 @@ static enum status aperture_add(u64 phys, u64 bytes, u64 bits, u64 *out)
         virt = past;
     if (virt + bytes > APERTURE_BASE + APERTURE_BYTES)
         return STATUS_NO_SPACE;
-    enum status status = page_table_map(&kernel_page_space, virt_make(virt), phys_make(phys), bytes,
-                                        bits);
+    enum status status = page_table_map(&kernel_page_space, virt_make(virt),
+                                        phys_make(phys), bytes, bits);
     if (status == STATUS_OK) {
         *aperture = (struct aperture){virt, bytes, phys};
         *out = virt;
@@ -84,7 +86,8 @@ static enum status window_map(phys_t phys, u64 bytes, u64 bits, u64 *out)
     if (last > ~0UL - PAGE_BYTES)
         return STATUS_INVALID;
     u64 flags = spin_lock_irqsave(&aperture_lock);
-    enum status status = aperture_add(first, ALIGN_UP(last + 1 - first, PAGE_BYTES), bits, out);
+    enum status status = aperture_add(first, ALIGN_UP(last + 1 - first, PAGE_BYTES),
+                                      bits, out);
     spin_unlock_irqrestore(&aperture_lock, flags);
     *out += phys.raw - first;
     return status;
@@ -117,8 +120,8 @@ enum status aperture_unmap(const volatile void *start)
     u64 flags = spin_lock_irqsave(&aperture_lock);
     for (u32 i = 0; i < APERTURE_MAX; i++)
         if (apertures[i].bytes != 0 && apertures[i].virt == page) {
-            status = page_table_unmap(&kernel_page_space, virt_make(page), apertures[i].bytes, NULL,
-                                      NULL);
+            status = page_table_unmap(&kernel_page_space, virt_make(page),
+                                      apertures[i].bytes, NULL, NULL);
             ASSERT(status == STATUS_OK);
             apertures[i].bytes = 0;
             break;
@@ -137,7 +140,7 @@ bool aperture_find(virt_t address, phys_t *phys)
     return false;
 }
 
-/* --- modules -------------------------------------------------------------------------------------- */
+/* --- modules --- */
 
 enum status module_map(phys_t phys, u64 bytes, const void **out)
 {
@@ -146,8 +149,8 @@ enum status module_map(phys_t phys, u64 bytes, const void **out)
         return STATUS_INVALID;
     if (whole + PAGE_BYTES > MODULES_BASE + MODULES_BYTES - modules_next)
         return STATUS_NO_SPACE;
-    enum status status = page_table_map(&kernel_page_space, virt_make(modules_next), phys, whole,
-                                        PTE_G | PTE_NX);
+    enum status status = page_table_map(&kernel_page_space, virt_make(modules_next),
+                                        phys, whole, PTE_G | PTE_NX);
     if (status == STATUS_OK) {
         *out = (const void *)modules_next;
         modules_next += whole + PAGE_BYTES;
@@ -155,7 +158,7 @@ enum status module_map(phys_t phys, u64 bytes, const void **out)
     return status;
 }
 
-/* --- stacks --------------------------------------------------------------------------------------- */
+/* --- stacks --- */
 
 bool stack_locate(virt_t address, struct stack_place *out)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel's windows other than heap and direct map: device apertures, firmware tables, boot
- * modules, kernel stacks.
+ * The kernel's windows other than heap and direct map: device apertures, firmware
+ * tables, boot modules, kernel stacks.
  *
  * Owns:     which addresses of these windows are in use.
  * Does not: own what is mapped there.
@@ -16,12 +16,14 @@
 
 #define APERTURE_MAX 64 /* live mappings at a time */
 
-/* Gives kernel_page_space its root and the frame allocator as source. After pmm_init. */
+/* Gives kernel_page_space its root and the frame allocator as source. After pmm_init.
+ */
 void kernel_space_init(phys_t root);
 
-/* Maps a device's registers: read-write, NX, GLOBAL, with a cache type of page_table.h. *out points
- * to phys itself, also when it is not page-aligned. STATUS_INVALID: 0 bytes, wraps, or a byte of it
- * is RAM (the recorder is not RAM). STATUS_NO_SPACE: APERTURE_MAX live mappings. */
+/* Maps a device's registers: read-write, NX, GLOBAL, with a cache type of page_table.h.
+ * *out points to phys itself, also when it is not page-aligned. STATUS_INVALID: 0
+ * bytes, wraps, or a byte of it is RAM (the recorder is not RAM). STATUS_NO_SPACE:
+ * APERTURE_MAX live mappings. */
 MUST_USE enum status mmio_map(phys_t phys, u64 bytes, u64 cache, volatile void **out);
 
 /* Maps a table of the firmware read-only, write-back, NX. As mmio_map; refuses RAM. */
@@ -33,17 +35,17 @@ MUST_USE enum status aperture_unmap(const volatile void *start);
 /* The device mapping that holds an address, if any; *phys is what it maps there. */
 bool aperture_find(virt_t address, phys_t *phys);
 
-/* Maps a boot module read-only into its window, after the ones before it; a guard page between.
- * STATUS_INVALID: not page-aligned RAM. */
+/* Maps a boot module read-only into its window, after the ones before it; a guard page
+ * between. STATUS_INVALID: not page-aligned RAM. */
 MUST_USE enum status module_map(phys_t phys, u64 bytes, const void **out);
 
 /* Kernel stacks: what an address of their window is. */
 struct stack_place {
-    const char *name;  /* "kernel stack of CPU 0", ... */
+    const char *name; /* "kernel stack of CPU 0", ... */
     u64 top;
     u64 bottom;
     bool in_guard;
-    u64 bytes_below;   /* in_guard: how far below the stack's bottom */
+    u64 bytes_below; /* in_guard: how far below the stack's bottom */
 };
 bool stack_locate(virt_t address, struct stack_place *out);
 

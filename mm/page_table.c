@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The writers. A map checks the whole range before it writes the first leaf, so that a refusal
- * leaves everything as it was; tables it had to add stay, empty.
+ * The writers. A map checks the whole range before it writes the first leaf, so that a
+ * refusal leaves everything as it was; tables it had to add stay, empty.
  */
 #include "mm/page_table.h"
 
@@ -44,9 +44,10 @@ pte_t pte_clear(pte_t *entry)
     return (pte_t){atomic_exchange_u64(&entry->raw, 0)};
 }
 
-/* The entry of virt at `level`, adding tables above it. NULL in *out and STATUS_EXISTS when a leaf
- * of a higher level is in the way. */
-static enum status entry_enter(struct page_space *space, virt_t virt, u32 level, pte_t **out)
+/* The entry of virt at `level`, adding tables above it. NULL in *out and STATUS_EXISTS
+ * when a leaf of a higher level is in the way. */
+static enum status entry_enter(struct page_space *space, virt_t virt, u32 level,
+                               pte_t **out)
 {
     pte_t *table = table_at(space->root);
     for (u32 above = 4; above > level; above--) {
@@ -68,7 +69,8 @@ static enum status entry_enter(struct page_space *space, virt_t virt, u32 level,
     return STATUS_OK;
 }
 
-/* The entry that decides about virt and its level; the entry is a leaf or not present. */
+/* The entry that decides about virt and its level; the entry is a leaf or not present.
+ */
 static pte_t *entry_find(phys_t root, virt_t virt, u32 *level)
 {
     pte_t *table = table_at(root);
@@ -82,14 +84,17 @@ static pte_t *entry_find(phys_t root, virt_t virt, u32 *level)
 
 static bool range_is_good(virt_t virt, u64 bytes)
 {
-    return bytes != 0 && IS_ALIGNED(virt.raw | bytes, PAGE_BYTES) && virt_is_canonical(virt) &&
-           virt.raw + (bytes - 1) >= virt.raw && virt_is_canonical(virt_add(virt, bytes - 1));
+    return bytes != 0 && IS_ALIGNED(virt.raw | bytes, PAGE_BYTES) &&
+           virt_is_canonical(virt) && virt.raw + (bytes - 1) >= virt.raw &&
+           virt_is_canonical(virt_add(virt, bytes - 1));
 }
 
-static u32 level_that_fits(const struct page_space *space, virt_t virt, phys_t phys, u64 bytes)
+static u32 level_that_fits(const struct page_space *space, virt_t virt, phys_t phys,
+                           u64 bytes)
 {
     for (u32 level = space->has_1g_pages ? 3 : 2; level > 1; level--)
-        if (IS_ALIGNED(virt.raw | phys.raw, level_bytes(level)) && bytes >= level_bytes(level))
+        if (IS_ALIGNED(virt.raw | phys.raw, level_bytes(level)) &&
+            bytes >= level_bytes(level))
             return level;
     return 1;
 }
@@ -110,9 +115,10 @@ static enum status range_is_empty(phys_t root, virt_t virt, u64 bytes)
     return STATUS_OK;
 }
 
-/* First pass of a map: adds the tables; second pass: writes the leaves, which cannot fail then. */
-static enum status range_pass(struct page_space *space, virt_t virt, phys_t phys, u64 bytes,
-                              u64 bits, bool write)
+/* First pass of a map: adds the tables; second pass: writes the leaves, which cannot
+ * fail then. */
+static enum status range_pass(struct page_space *space, virt_t virt, phys_t phys,
+                              u64 bytes, u64 bits, bool write)
 {
     while (bytes != 0) {
         u32 level = level_that_fits(space, virt, phys, bytes);
@@ -120,7 +126,8 @@ static enum status range_pass(struct page_space *space, virt_t virt, phys_t phys
         enum status status = entry_enter(space, virt, level, &entry);
         if (status != STATUS_OK)
             return status;
-        /* An empty table may stand where a large page would fit: go one level down then. */
+        /* An empty table may stand where a large page would fit: go one level down
+         * then. */
         while (level > 1 && pte_is_present(*entry)) {
             level--;
             status = entry_enter(space, virt, level, &entry);
@@ -136,11 +143,12 @@ static enum status range_pass(struct page_space *space, virt_t virt, phys_t phys
     return STATUS_OK;
 }
 
-enum status page_table_map(struct page_space *space, virt_t virt, phys_t phys, u64 bytes, u64 bits)
+enum status page_table_map(struct page_space *space, virt_t virt, phys_t phys,
+                           u64 bytes, u64 bits)
 {
     if (!range_is_good(virt, bytes) || !IS_ALIGNED(phys.raw, PAGE_BYTES) ||
-        !phys_range_ok(phys, bytes) || ((phys.raw + bytes - 1) & ~(PTE_FRAME_MASK | 0xFFF)) ||
-        (bits & ~MAP_BITS))
+        !phys_range_ok(phys, bytes) ||
+        ((phys.raw + bytes - 1) & ~(PTE_FRAME_MASK | 0xFFF)) || (bits & ~MAP_BITS))
         return STATUS_INVALID;
     u64 flags = spin_lock_irqsave(&space->lock);
     enum status status = range_is_empty(space->root, virt, bytes);
@@ -168,8 +176,8 @@ static enum status range_is_leaves(phys_t root, virt_t virt, u64 bytes)
     return STATUS_OK;
 }
 
-enum status page_table_unmap(struct page_space *space, virt_t virt, u64 bytes, page_leaf_fn each,
-                             void *context)
+enum status page_table_unmap(struct page_space *space, virt_t virt, u64 bytes,
+                             page_leaf_fn each, void *context)
 {
     if (!range_is_good(virt, bytes))
         return STATUS_INVALID;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The readers: a walk of one address as the CPU does it, and an iteration over all leaves. Nothing
- * that stands in a table is trusted: an entry that points outside RAM ends the walk and says so.
+ * The readers: a walk of one address as the CPU does it, and an iteration over all
+ * leaves. Nothing that stands in a table is trusted: an entry that points outside RAM
+ * ends the walk and says so.
  */
 #include "kernel/arch/cpu_features.h"
 #include "kernel/arch/instr.h"
@@ -17,8 +18,8 @@ static const u64 *table_if_ram(u64 phys)
     return phys_to_ptr(phys_make(phys));
 }
 
-/* Bits that must be zero (SDM vol. 3A, 4.5.4): above MAXPHYADDR; PS in a PML4 entry; the low
- * address bits of a large page, the PAT bit excepted. */
+/* Bits that must be zero (SDM vol. 3A, 4.5.4): above MAXPHYADDR; PS in a PML4 entry;
+ * the low address bits of a large page, the PAT bit excepted. */
 static u64 reserved_mask(u32 level, u64 entry)
 {
     u64 mask = PTE_FRAME_MASK & ~((1UL << cpu_phys_bits()) - 1);
@@ -51,7 +52,8 @@ void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out)
             return;
         u32 slot = virt_slot(virt_make(virt), level);
         u64 entry = atomic_load_u64(&table[slot]);
-        out->level[out->level_count++] = (struct pt_level){table_phys, entry, slot, level};
+        out->level[out->level_count++] = (struct pt_level){table_phys, entry, slot,
+                                                           level};
         out->end = PT_NOT_PRESENT;
         if (!(entry & PTE_P))
             return;
@@ -85,7 +87,8 @@ struct iteration {
     void *context;
 };
 
-/* One table and what hangs below it; at most four calls deep. Rights gather on the way down. */
+/* One table and what hangs below it; at most four calls deep. Rights gather on the way
+ * down. */
 static bool table_for_each(const struct iteration *it, u64 table_phys, u32 level,
                            struct pt_leaf above)
 {
@@ -97,10 +100,13 @@ static bool table_for_each(const struct iteration *it, u64 table_phys, u32 level
         u64 virt = above.virt + slot * level_bytes(level);
         if (level == 4 && slot >= TABLE_ENTRIES / 2)
             virt |= 0xFFFF000000000000;
-        if (entry == 0 || virt > it->last || virt + (level_bytes(level) - 1) < it->first)
+        if (entry == 0 || virt > it->last ||
+            virt + (level_bytes(level) - 1) < it->first)
             continue;
         struct pt_leaf here = {
-            .virt = virt, .entry = entry, .level = level,
+            .virt = virt,
+            .entry = entry,
+            .level = level,
             .writable = above.writable && (entry & PTE_W),
             .user = above.user && (entry & PTE_U),
             .no_execute = above.no_execute || (entry & PTE_NX),

@@ -2,13 +2,14 @@
  *
  * Allocation and release. The order of steps is what makes it safe without a lock:
  *
- *   alloc  take n from `unpromised`  ->  take n from an area's counter  ->  set bits  ->  words
- *   free   claim the head word       ->  zero the memory  ->  words  ->  clear bits  ->  counter
+ *   alloc  take n from `unpromised`  ->  take n from an area's counter  ->  set bits ->
+ * words free   claim the head word       ->  zero the memory  ->  words  ->  clear bits
+ * ->  counter
  *          ->  give n to `unpromised`
  *
- * A counter is raised only after its bits are clear and lowered before they are set, so whoever has
- * lowered it for one frame will find a bit. For larger blocks the count is a hope: fragmentation may
- * deny it, and then it is given back.
+ * A counter is raised only after its bits are clear and lowered before they are set, so
+ * whoever has lowered it for one frame will find a bit. For larger blocks the count is
+ * a hope: fragmentation may deny it, and then it is given back.
  */
 #include "mm/pmm.h"
 
@@ -26,20 +27,21 @@ struct pmm pmm;
 const char *frame_owner_name(enum frame_owner owner)
 {
     static const char *const names[OWNER_COUNT] = {
-        "none", "low", "firmware", "loader", "image", "symbols", "module", "frame-table",
-        "page-table", "stack", "heap", "heap-info", "test",
+        "none",    "low",       "firmware",    "loader",     "image",
+        "symbols", "module",    "frame-table", "page-table", "stack",
+        "heap",    "heap-info", "test",
     };
     return (u32)owner < OWNER_COUNT ? names[owner] : "?";
 }
 
 const char *frame_state_name(enum frame_state state)
 {
-    static const char *const names[] = {"absent", "free (new)", "free (zero)", "used", "used (tail)",
-                                        "reserved"};
+    static const char *const names[] = {"absent", "free (new)",  "free (zero)",
+                                        "used",   "used (tail)", "reserved"};
     return (u32)state < ARRAY_COUNT(names) ? names[state] : "?";
 }
 
-/* --- pools -------------------------------------------------------------------------------------- */
+/* --- pools --- */
 
 /* Takes n from *pool if it holds as many. */
 static bool pool_take(u64 *pool, u64 n)
@@ -51,7 +53,7 @@ static bool pool_take(u64 *pool, u64 n)
     return false;
 }
 
-/* --- areas -------------------------------------------------------------------------------------- */
+/* --- areas --- */
 
 void area_words_init(u64 area)
 {
@@ -122,14 +124,20 @@ static void counter_give(u64 area, u32 n)
     atomic_fetch_add_u16(area_counter(area), (u16)n);
 }
 
-/* --- bits --------------------------------------------------------------------------------------- */
+/* --- bits --- */
 
-/* The lowest aligned run of 2^order clear bits in a word, order 0..5; 64 when there is none. */
+/* The lowest aligned run of 2^order clear bits in a word, order 0..5; 64 when there is
+ * none. */
 static u32 word_find_run(u64 word, u32 order)
 {
-    /* every bit of `clear` whose run above it is clear as well, then only aligned starts */
-    static const u64 starts[] = {~0UL, 0x5555555555555555, 0x1111111111111111, 0x0101010101010101,
-                                 0x0001000100010001, 0x0000000100000001};
+    /* every bit of `clear` whose run above it is clear as well, then only aligned
+     * starts */
+    static const u64 starts[] = {~0UL,
+                                 0x5555555555555555,
+                                 0x1111111111111111,
+                                 0x0101010101010101,
+                                 0x0001000100010001,
+                                 0x0000000100000001};
     u64 clear = ~word;
     for (u32 i = 0; i < order; i++)
         clear &= clear >> (1u << i);
@@ -137,7 +145,8 @@ static u32 word_find_run(u64 word, u32 order)
     return clear ? bits_lowest(clear) : 64;
 }
 
-/* Sets a run inside one word; false when somebody was quicker and no run is left there. */
+/* Sets a run inside one word; false when somebody was quicker and no run is left there.
+ */
 static bool word_take_run(u64 *word, u32 order, u32 *bit)
 {
     u64 have = atomic_load_u64(word);
@@ -199,7 +208,7 @@ static void bits_give(u64 area, u32 index, u32 order)
         atomic_store_u64(&bits[i], 0);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------- */
+/* --- blocks --- */
 
 static bool area_take(u64 area, u32 order, pfn_t *out)
 {
@@ -241,16 +250,18 @@ static bool block_take(u32 order, bool may_open, pfn_t *out)
     return found;
 }
 
-/* What the allocator does to the contents: frames are zeroed where their state does not say that
- * they are zero already, or left alone. */
+/* What the allocator does to the contents: frames are zeroed where their state does not
+ * say that they are zero already, or left alone. */
 enum contents { CONTENTS_ZERO, CONTENTS_RAW };
 
 /* Makes the block its owner's. */
-static void block_own(pfn_t pfn, u32 order, enum frame_owner owner, enum contents contents)
+static void block_own(pfn_t pfn, u32 order, enum frame_owner owner,
+                      enum contents contents)
 {
     struct frame *frame = frame_at(pfn);
     for (u32 i = 0; i < 1u << order; i++) {
-        ASSERT(frame_state_of(frame[i]) == FRAME_NEW || frame_state_of(frame[i]) == FRAME_ZERO);
+        ASSERT(frame_state_of(frame[i]) == FRAME_NEW ||
+               frame_state_of(frame[i]) == FRAME_ZERO);
         if (contents == CONTENTS_ZERO && frame_state_of(frame[i]) == FRAME_NEW)
             memset(pfn_to_ptr(pfn_add(pfn, i)), 0, PAGE_BYTES);
         frame[i] = frame_make(owner, i == 0 ? FRAME_USED : FRAME_TAIL, order, i == 0);
@@ -258,7 +269,8 @@ static void block_own(pfn_t pfn, u32 order, enum frame_owner owner, enum content
     atomic_fetch_add_u64(&pmm.owned[owner], 1u << order);
 }
 
-static enum status block_alloc(u32 order, enum frame_owner owner, enum contents contents, pfn_t *out)
+static enum status block_alloc(u32 order, enum frame_owner owner,
+                               enum contents contents, pfn_t *out)
 {
     if (order > FRAME_ORDER_MAX || owner == OWNER_NONE || (u32)owner >= OWNER_COUNT)
         return STATUS_INVALID;
@@ -288,8 +300,8 @@ static enum status refuse(void)
     return STATUS_INVALID;
 }
 
-/* Claims a used block for its release: the head word changes in one step, so that of two frees of
- * the same block one is refused. */
+/* Claims a used block for its release: the head word changes in one step, so that of
+ * two frees of the same block one is refused. */
 static bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner)
 {
     if (order > FRAME_ORDER_MAX || !IS_ALIGNED(pfn.raw, 1UL << order) ||
@@ -303,7 +315,8 @@ static bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner)
 }
 
 /* Puts a claimed block back into its area; the caller decides about the pool. */
-static void block_give(pfn_t pfn, u32 order, enum frame_owner owner, enum contents contents)
+static void block_give(pfn_t pfn, u32 order, enum frame_owner owner,
+                       enum contents contents)
 {
     enum frame_state state = contents == CONTENTS_ZERO ? FRAME_ZERO : FRAME_NEW;
     if (contents == CONTENTS_ZERO)
@@ -317,7 +330,8 @@ static void block_give(pfn_t pfn, u32 order, enum frame_owner owner, enum conten
     pmm.cpu[percpu()->index].hint = area_of(pfn);
 }
 
-static enum status block_free(pfn_t pfn, u32 order, enum frame_owner owner, enum contents contents)
+static enum status block_free(pfn_t pfn, u32 order, enum frame_owner owner,
+                              enum contents contents)
 {
     if (!block_claim(pfn, order, owner))
         return refuse();
@@ -336,7 +350,7 @@ enum status pmm_free_raw(pfn_t pfn, u32 order, enum frame_owner owner)
     return block_free(pfn, order, owner, CONTENTS_RAW);
 }
 
-/* --- promises ----------------------------------------------------------------------------------- */
+/* --- promises --- */
 
 enum status pmm_promise(u64 frames)
 {
@@ -358,8 +372,9 @@ pfn_t pmm_take_promised(enum frame_owner owner)
     pfn_t pfn = {0};
     bool had = pool_take(&pmm.promised, 1);
     ASSERT(had);
-    /* The frame exists: open areas hold unpromised + promised free frames. Another CPU may hold a
-     * counter for a moment while it fails to find a large block, so look again a few times. */
+    /* The frame exists: open areas hold unpromised + promised free frames. Another CPU
+     * may hold a counter for a moment while it fails to find a large block, so look
+     * again a few times. */
     bool found = false;
     for (u32 tries = 0; !found && tries < 1000; tries++)
         found = block_take(0, false, &pfn);
@@ -377,7 +392,7 @@ enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
     return STATUS_OK;
 }
 
-/* --- facts -------------------------------------------------------------------------------------- */
+/* --- facts --- */
 
 struct frame pmm_frame(pfn_t pfn)
 {

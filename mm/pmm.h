@@ -2,28 +2,31 @@
  *
  * The frame allocator.
  *
- *   clean map -> areas of 2 MiB (512 frames): one counter (u16), 512 bits, 512 struct frame
+ *   clean map -> areas of 2 MiB (512 frames): one counter (u16), 512 bits, 512 struct
+ * frame
  *
  *   FRAME_TABLE_BASE  struct frame by frame number; the 4 KiB page of one area
  *   + 128 GiB         bit-field, 64 bytes an area: 1 = taken
  *   + 192 GiB         counter, 2 bytes an area: free frames, and UNTOUCHED
  *
- * Only places that describe RAM are backed by frames. An area's bits and words are not written
- * before the area is first used: until then its counter says UNTOUCHED, so boot does not pay for
- * memory nobody asked for. Areas are opened from the highest RAM downwards, low memory last.
+ * Only places that describe RAM are backed by frames. An area's bits and words are not
+ * written before the area is first used: until then its counter says UNTOUCHED, so boot
+ * does not pay for memory nobody asked for. Areas are opened from the highest RAM
+ * downwards, low memory last.
  *
- * Two pools make one promise. `unpromised` counts free frames of open areas that nobody was
- * promised; the heap's commit takes from it before any page is touched, so that the page fault,
- * which takes a promised frame, cannot fail, opens no area and takes no lock.
+ * Two pools make one promise. `unpromised` counts free frames of open areas that nobody
+ * was promised; the heap's commit takes from it before any page is touched, so that the
+ * page fault, which takes a promised frame, cannot fail, opens no area and takes no
+ * lock.
  *
  * Owns:     every frame of RAM: owner, state, exact counts per owner.
  * Does not: sleep, touch the heap, map anything after pmm_init.
- * Locking:  bits and counters change by compare-and-swap; opening an area takes one spinlock with
- *           interrupts off. Any context but NMI, #MC, #DF and the fatal path.
- * Contents: every frame given out is zero. NEW frames are zeroed on allocation, freed ones when
- *           they are freed.
- * Refuses:  double frees, frees by another owner, of another order, unaligned, of what is not RAM:
- *           STATUS_INVALID, counted in pmm_stats.refused, state unchanged.
+ * Locking:  bits and counters change by compare-and-swap; opening an area takes one
+ * spinlock with interrupts off. Any context but NMI, #MC, #DF and the fatal path.
+ * Contents: every frame given out is zero. NEW frames are zeroed on allocation, freed
+ * ones when they are freed. Refuses:  double frees, frees by another owner, of another
+ * order, unaligned, of what is not RAM: STATUS_INVALID, counted in pmm_stats.refused,
+ * state unchanged.
  */
 #ifndef PLINTH_MM_PMM_H
 #define PLINTH_MM_PMM_H
@@ -39,40 +42,45 @@ struct pmm_use {
 };
 
 struct pmm_stats {
-    u64 total;      /* frames of RAM */
-    u64 free;       /* allocatable by pmm_alloc, promised ones included */
-    u64 promised;   /* of them, promised to the heap */
-    u64 untouched;  /* of them, in areas not opened yet */
-    u64 refused;    /* frees that were refused */
+    u64 total;     /* frames of RAM */
+    u64 free;      /* allocatable by pmm_alloc, promised ones included */
+    u64 promised;  /* of them, promised to the heap */
+    u64 untouched; /* of them, in areas not opened yet */
+    u64 refused;   /* frees that were refused */
     u64 owned[OWNER_COUNT];
 };
 
-/* Builds the frame table under root from RAM itself and opens the areas that are partly taken.
- * `uses` names all that is not free; overlaps of two uses are a panic. Once, after ram_init. */
+/* Builds the frame table under root from RAM itself and opens the areas that are partly
+ * taken. `uses` names all that is not free; overlaps of two uses are a panic. Once,
+ * after ram_init. */
 void pmm_init(phys_t root, const struct pmm_use *uses, u32 use_count);
 
-/* 2^order zeroed frames, aligned to their size, order 0..9. STATUS_NO_MEMORY when unpromised
- * memory has no such block, STATUS_INVALID for a wrong order or owner. */
+/* 2^order zeroed frames, aligned to their size, order 0..9. STATUS_NO_MEMORY when
+ * unpromised memory has no such block, STATUS_INVALID for a wrong order or owner. */
 MUST_USE enum status pmm_alloc(u32 order, enum frame_owner owner, pfn_t *out);
 
 /* Gives back exactly what pmm_alloc gave. Zeroes it. */
 MUST_USE enum status pmm_free(pfn_t pfn, u32 order, enum frame_owner owner);
 
-/* The same with unknown contents, for callers that overwrite all of it or look at none of it: the
- * memory is touched neither now nor on release, and counts as NEW again afterwards. */
+/* The same with unknown contents, for callers that overwrite all of it or look at none
+ * of it: the memory is touched neither now nor on release, and counts as NEW again
+ * afterwards. */
 MUST_USE enum status pmm_alloc_raw(u32 order, enum frame_owner owner, pfn_t *out);
 MUST_USE enum status pmm_free_raw(pfn_t pfn, u32 order, enum frame_owner owner);
 
-/* Takes given frames below 1 MiB, all of them OWNER_LOW, and gives them to owner; contents are
- * zeroed. STATUS_BUSY when one is not to be had, STATUS_RANGE outside 1..255; nothing changes then. */
+/* Takes given frames below 1 MiB, all of them OWNER_LOW, and gives them to owner;
+ * contents are zeroed. STATUS_BUSY when one is not to be had, STATUS_RANGE
+ * outside 1..255; nothing changes then. */
 MUST_USE enum status pmm_low_take(pfn_t first, u64 frames, enum frame_owner owner);
 MUST_USE enum status pmm_low_give(pfn_t first, u64 frames, enum frame_owner owner);
 
-/* Promises frames to later pmm_take_promised calls. STATUS_NO_MEMORY: nothing is promised. */
+/* Promises frames to later pmm_take_promised calls. STATUS_NO_MEMORY: nothing is
+ * promised. */
 MUST_USE enum status pmm_promise(u64 frames);
 /* Takes a promise back that was not used. */
 void pmm_promise_return(u64 frames);
-/* One promised frame, zeroed. No lock, no new area, no failure: the promise is the proof. */
+/* One promised frame, zeroed. No lock, no new area, no failure: the promise is the
+ * proof. */
 pfn_t pmm_take_promised(enum frame_owner owner);
 /* Frees a frame and turns it into a promise again, in one step. */
 MUST_USE enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner);
@@ -85,7 +93,8 @@ void pmm_stats_get(struct pmm_stats *out);
 /* What a frame is; FRAME_ABSENT for what is not RAM. Reads only, any context. */
 struct frame pmm_frame(pfn_t pfn);
 
-/* Walks every area and compares all counters with bits and words; panics on a difference. Slow. */
+/* Walks every area and compares all counters with bits and words; panics on a
+ * difference. Slow. */
 void pmm_verify(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The frame allocator's first minute: every area of RAM gets its counter, those that are taken in
- * part are opened and their frames named, and the sums are made. Reserving is by clamped
- * intersection of ranges, never by subtraction.
+ * The frame allocator's first minute: every area of RAM gets its counter, those that
+ * are taken in part are opened and their frames named, and the sums are made. Reserving
+ * is by clamped intersection of ranges, never by subtraction.
  */
 #include "kernel/base/atomic.h"
 #include "kernel/base/panic.h"
@@ -11,7 +11,8 @@
 #include "mm/pmm_internal.h"
 #include "mm/ram.h"
 
-/* Opens an area whose frames are not all free RAM: what is not RAM is taken and ABSENT. */
+/* Opens an area whose frames are not all free RAM: what is not RAM is taken and ABSENT.
+ */
 static void area_open_partial(u64 area)
 {
     u16 *counter = area_counter(area);
@@ -33,7 +34,8 @@ static void area_open_partial(u64 area)
     pmm.unpromised += ram;
 }
 
-/* Counters of a span: 512 untouched frames each; areas that RAM fills in part are opened. */
+/* Counters of a span: 512 untouched frames each; areas that RAM fills in part are
+ * opened. */
 static void span_init(const struct area_span *span)
 {
     for (u64 area = span->first; area < span->end; area++)
@@ -59,8 +61,9 @@ static void frame_reserve(pfn_t pfn, enum frame_owner owner, enum frame_state st
     area_open_partial(area);
     struct frame *frame = frame_at(pfn);
     if (frame_state_of(*frame) != FRAME_NEW)
-        panic_code(CODE_FR_02, "frame P:%#lx is claimed by %s and by %s", pfn_to_phys(pfn).raw,
-                   frame_owner_name(frame_owner_of(*frame)), frame_owner_name(owner));
+        panic_code(CODE_FR_02, "frame P:%#lx is claimed by %s and by %s",
+                   pfn_to_phys(pfn).raw, frame_owner_name(frame_owner_of(*frame)),
+                   frame_owner_name(owner));
     *frame = frame_make(owner, state, 0, 1);
     area_bits(area)[pfn.raw % AREA_FRAMES / 64] |= 1UL << (pfn.raw % 64);
     *area_counter(area) -= 1;
@@ -73,7 +76,8 @@ static void use_reserve(const struct pmm_use *use)
     if (use->frames == 0)
         return;
     if (!ram_contains(use->base, use->frames * PAGE_BYTES))
-        panic_code(CODE_FR_02, "P:%#lx, %lu frames, are claimed by %s but are not all RAM",
+        panic_code(CODE_FR_02,
+                   "P:%#lx, %lu frames, are claimed by %s but are not all RAM",
                    use->base.raw, use->frames, frame_owner_name(use->owner));
     for (u64 i = 0; i < use->frames; i++)
         frame_reserve(pfn_add(phys_to_pfn(use->base), i), use->owner,
@@ -82,8 +86,8 @@ static void use_reserve(const struct pmm_use *use)
     pmm.owned[use->owner] += use->frames;
 }
 
-/* Below 1 MiB nothing is given out unasked: frame 0 is the firmware's, the loader's part stays its
- * own until pmm_loader_reclaim. */
+/* Below 1 MiB nothing is given out unasked: frame 0 is the firmware's, the loader's
+ * part stays its own until pmm_loader_reclaim. */
 static void low_reserve(void)
 {
     for (u64 n = 0; n < HIGH_MEMORY_PHYS >> PAGE_SHIFT; n++) {
@@ -136,7 +140,7 @@ void pmm_loader_reclaim(void)
     }
 }
 
-/* --- frames below 1 MiB ------------------------------------------------------------------------- */
+/* --- frames below 1 MiB --- */
 
 static bool low_range_is(pfn_t first, u64 frames, struct frame expected)
 {
@@ -152,7 +156,8 @@ static void low_range_set(pfn_t first, u64 frames, struct frame word)
         *frame_at(pfn_add(first, i)) = word;
 }
 
-static enum status low_range_move(pfn_t first, u64 frames, struct frame from, struct frame to)
+static enum status low_range_move(pfn_t first, u64 frames, struct frame from,
+                                  struct frame to)
 {
     u64 end = HIGH_MEMORY_PHYS >> PAGE_SHIFT;
     if (frames == 0 || first.raw == 0 || first.raw >= end || frames > end - first.raw)
@@ -170,7 +175,8 @@ static enum status low_range_move(pfn_t first, u64 frames, struct frame from, st
 
 enum status pmm_low_take(pfn_t first, u64 frames, enum frame_owner owner)
 {
-    enum status status = low_range_move(first, frames, frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1),
+    enum status status = low_range_move(first, frames,
+                                        frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1),
                                         frame_make(owner, FRAME_RESERVED, 0, 1));
     if (status == STATUS_OK)
         memset(pfn_to_ptr(first), 0, frames * PAGE_BYTES);

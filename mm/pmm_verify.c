@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The frame allocator's own audit: every open area's counter against its bits and its words, every
- * pool against the areas, every owner's count against the words.
+ * The frame allocator's own audit: every open area's counter against its bits and its
+ * words, every pool against the areas, every owner's count against the words.
  */
 #include "kernel/base/atomic.h"
 #include "kernel/base/bits.h"
@@ -11,7 +11,7 @@
 #include "mm/pmm_internal.h"
 
 struct pmm_sums {
-    u64 free;      /* in open areas */
+    u64 free; /* in open areas */
     u64 untouched;
     u64 owned[OWNER_COUNT];
 };
@@ -19,8 +19,8 @@ struct pmm_sums {
 static void area_check(bool ok, u64 area, const char *what, u64 found, u64 expected)
 {
     if (!ok)
-        panic_code(CODE_FR_03, "area P:%#lx: %s: found %lu, expected %lu", area << PAGE_2M_SHIFT, what,
-                   found, expected);
+        panic_code(CODE_FR_03, "area P:%#lx: %s: found %lu, expected %lu",
+                   area << PAGE_2M_SHIFT, what, found, expected);
 }
 
 static void area_sum(u64 area, struct pmm_sums *sums)
@@ -36,7 +36,8 @@ static void area_sum(u64 area, struct pmm_sums *sums)
         enum frame_state state = frame_state_of(frame);
         bool taken = area_bits(area)[i / 64] >> (i % 64) & 1;
         bool free = state == FRAME_NEW || state == FRAME_ZERO;
-        area_check(taken != free, area, "bit and state of a frame disagree", state, taken);
+        area_check(taken != free, area, "bit and state of a frame disagree", state,
+                   taken);
         clear += !taken;
         if (state != FRAME_ABSENT && !free)
             sums->owned[frame_owner_of(frame)]++;
@@ -58,11 +59,15 @@ void pmm_verify(void)
         total += sums.owned[i];
         if (sums.owned[i] != atomic_load_u64(&pmm.owned[i]))
             panic_code(CODE_FR_03, "owner %s has %lu frames, its counter says %lu",
-                       frame_owner_name((enum frame_owner)i), sums.owned[i], pmm.owned[i]);
+                       frame_owner_name((enum frame_owner)i), sums.owned[i],
+                       pmm.owned[i]);
     }
     if (sums.untouched != pmm.untouched || sums.free != pmm.unpromised + pmm.promised)
-        panic_code(CODE_FR_03, "pools: %lu untouched, %lu free; counters say %lu, %lu + %lu",
-                   sums.untouched, sums.free, pmm.untouched, pmm.unpromised, pmm.promised);
+        panic_code(CODE_FR_03,
+                   "pools: %lu untouched, %lu free; counters say %lu, %lu + %lu",
+                   sums.untouched, sums.free, pmm.untouched, pmm.unpromised,
+                   pmm.promised);
     if (total != pmm.total)
-        panic_code(CODE_FR_03, "%lu frames accounted for, RAM has %lu", total, pmm.total);
+        panic_code(CODE_FR_03, "%lu frames accounted for, RAM has %lu", total,
+                   pmm.total);
 }

@@ -1,40 +1,53 @@
 /* SPDX-License-Identifier: MIT
  *
- * Page-table entries: the bits (SDM vol. 3A, 4.5, tables 4-15..4-20) and the words made of them.
- * Level 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT. The PAT bit is bit 7 in a PTE and bit 12 in a large page.
+ * Page-table entries: the bits (SDM vol. 3A, 4.5, tables 4-15..4-20) and the words made
+ * of them. Level 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT. The PAT bit is bit 7 in a PTE and
+ * bit 12 in a large page.
  */
 #ifndef PLINTH_MM_PTE_H
 #define PLINTH_MM_PTE_H
 
 #include "mm/addr.h"
 
-typedef struct { u64 raw; } pte_t;
+typedef struct {
+    u64 raw;
+} pte_t;
 
-#define PTE_P      0x001UL
-#define PTE_W      0x002UL
-#define PTE_U      0x004UL
-#define PTE_PWT    0x008UL
-#define PTE_PCD    0x010UL
-#define PTE_A      0x020UL
-#define PTE_D      0x040UL
-#define PTE_PS     0x080UL
-#define PTE_PAT    0x080UL
-#define PTE_G      0x100UL
-#define PTE_PAT_LARGE 0x1000UL
-#define PTE_NX     0x8000000000000000UL
+#define PTE_P          0x001UL
+#define PTE_W          0x002UL
+#define PTE_U          0x004UL
+#define PTE_PWT        0x008UL
+#define PTE_PCD        0x010UL
+#define PTE_A          0x020UL
+#define PTE_D          0x040UL
+#define PTE_PS         0x080UL
+#define PTE_PAT        0x080UL
+#define PTE_G          0x100UL
+#define PTE_PAT_LARGE  0x1000UL
+#define PTE_NX         0x8000000000000000UL
 #define PTE_FRAME_MASK 0x000FFFFFFFFFF000UL
 
-/* Not present, promised: the first touch installs a zero frame. Software bit 9; a not-present entry
- * is wholly ours. Everything else in it is zero, so that ARMED is one exact value to compare with. */
-#define PTE_ARMED  0x200UL
+/* Not present, promised: the first touch installs a zero frame. Software bit 9; a
+ * not-present entry is wholly ours. Everything else in it is zero, so that ARMED is one
+ * exact value to compare with. */
+#define PTE_ARMED      0x200UL
 
-static inline pte_t pte_make(phys_t phys, u64 bits) { return (pte_t){phys.raw | bits}; }
-static inline bool pte_is_present(pte_t pte) { return (pte.raw & PTE_P) != 0; }
+static inline pte_t pte_make(phys_t phys, u64 bits)
+{
+    return (pte_t){phys.raw | bits};
+}
+static inline bool pte_is_present(pte_t pte)
+{
+    return (pte.raw & PTE_P) != 0;
+}
 static inline bool pte_is_leaf(pte_t pte, u32 level)
 {
     return level == 1 || (level < 4 && (pte.raw & PTE_PS) != 0);
 }
-static inline u64 level_bytes(u32 level) { return (u64)PAGE_BYTES << (9 * (level - 1)); }
+static inline u64 level_bytes(u32 level)
+{
+    return (u64)PAGE_BYTES << (9 * (level - 1));
+}
 
 /* The frame a table entry or a leaf of that level points to. */
 static inline phys_t pte_phys(pte_t pte, u32 level)

@@ -4,7 +4,8 @@
 u64 ram_section_bits[RAM_SECTIONS / 64];
 
 static const struct memmap *clean_map;
-static u16 ram_index[MEMMAP_RANGE_MAX]; /* positions of the RAM ranges in the clean map */
+static u16
+    ram_index[MEMMAP_RANGE_MAX]; /* positions of the RAM ranges in the clean map */
 static u32 ram_count;
 
 static void sections_mark(u64 base, u64 bytes)
@@ -50,7 +51,8 @@ bool ram_overlaps(phys_t base, u64 bytes)
 {
     struct phys_range range;
     for (u32 i = 0; ram_range(i, &range); i++)
-        if (base.raw < range.base.raw + range.bytes && range.base.raw < base.raw + bytes)
+        if (base.raw < range.base.raw + range.bytes &&
+            range.base.raw < base.raw + bytes)
             return true;
     return false;
 }

@@ -4,7 +4,8 @@
  *
  * Owns:     a reference to the clean map, one bit per GiB that holds RAM.
  * Locking:  none; written once by ram_init, read-only afterwards.
- * Cost:     phys_to_ptr is a shift, a load and a test. ram_contains walks the exact list.
+ * Cost:     phys_to_ptr is a shift, a load and a test. ram_contains walks the exact
+ * list.
  */
 #ifndef PLINTH_MM_RAM_H
 #define PLINTH_MM_RAM_H
@@ -18,11 +19,13 @@
 
 extern u64 ram_section_bits[RAM_SECTIONS / 64];
 
-/* Takes the clean map, which must live for ever and not change. Before any other call of mm. */
+/* Takes the clean map, which must live for ever and not change. Before any other call
+ * of mm. */
 void ram_init(const struct memmap *map);
 const struct memmap *ram_map(void);
 
-/* Exact: every byte of base..base+bytes is RAM (usable, recorder and holes excluded). */
+/* Exact: every byte of base..base+bytes is RAM (usable, recorder and holes excluded).
+ */
 bool ram_contains(phys_t base, u64 bytes);
 /* Exact: at least one byte of it is RAM. */
 bool ram_overlaps(phys_t base, u64 bytes);
@@ -35,10 +38,12 @@ u64 ram_bytes(void);
 static inline bool ram_section_has(phys_t phys)
 {
     u64 section = phys.raw >> RAM_SECTION_SHIFT;
-    return section < RAM_SECTIONS && (ram_section_bits[section / 64] >> (section % 64) & 1);
+    return section < RAM_SECTIONS &&
+           (ram_section_bits[section / 64] >> (section % 64) & 1);
 }
 
-/* A pointer into the direct map. Asserts in O(1) that the address lies in a GiB that holds RAM. */
+/* A pointer into the direct map. Asserts in O(1) that the address lies in a GiB that
+ * holds RAM. */
 static inline void *phys_to_ptr(phys_t phys)
 {
     ASSERT(ram_section_has(phys));

@@ -8,7 +8,8 @@ static void local_flush_page(virt_t virt)
     invlpg(virt.raw);
 }
 
-/* Interrupts off between the two writes: a handler must not run with PGE clear and think it set. */
+/* Interrupts off between the two writes: a handler must not run with PGE clear and
+ * think it set. */
 static void local_flush_all(void)
 {
     u64 flags = irq_save();

@@ -171,9 +171,11 @@ class Qemu:
             return 0.0
         return (int(numbers[11]) + int(numbers[12])) / os.sysconf('SC_CLK_TCK')
 
-    def _wait(self, done, resets=0):
+    def _wait(self, done, resets=0, seconds=None):
         """Until done() or the end; says in words why it stopped without done()."""
-        polls = 0
+        polls, end = 0, self.began + self.wall
+        if seconds is not None:
+            end = min(end, time.monotonic() + seconds)
         while not done():
             if self.ended:
                 return self.ended
@@ -181,7 +183,7 @@ class Qemu:
                 fault = triple_fault(self.folder)
                 return 'triple fault' if fault is not None else 'reset'
             polls += 1
-            late = time.monotonic() - self.began > self.wall
+            late = time.monotonic() > end
             if late or polls % 20 == 0 and self.cpu_seconds() > self.cpu_limit:
                 return 'timeout'
             self.pump()
@@ -234,10 +236,10 @@ class Qemu:
     def e9(self):
         return read_text(self.path('e9.txt'))
 
-    def wait_for(self, pattern, after=0, resets=0, source='serial'):
+    def wait_for(self, pattern, after=0, resets=0, source='serial', seconds=None):
         """Waits for a regular expression in what was said from position `after` on.
 
-        Returns the match; raises EmulatorError with all evidence when the machine ended,
+        At most `seconds`, and never longer than the machine's whole time. Returns the match; raises EmulatorError with all evidence when the machine ended,
         reset or ran out of time before.
         """
         regex, found = re.compile(pattern, re.M), []
@@ -249,7 +251,7 @@ class Qemu:
                 found.append(match)
             return bool(match)
 
-        stopped = self._wait(seen, resets)
+        stopped = self._wait(seen, resets, seconds)
         if stopped:
             text = verdict(self.serial, self.e9(), stopped)
             text.details.append(triple_fault(self.folder) or '')

@@ -3,9 +3,10 @@
 ; The one door to the BIOS: protected mode -> real mode -> INT -> protected mode.
 ;
 ; Mode on entry: protected, flat, interrupts off, ESP within the real-mode stack.
-; In:       on the stack: vector (removed). gate_eax..gate_ebp, gate_ds, gate_es; upper halves count.
-; Out:      the same fields as the BIOS left them, gate_flags. Every register and segment is kept;
-;           the direction flag is clear.
+; In:       on the stack: vector (removed). gate_eax..gate_ebp (upper halves count), gate_ds,
+;           gate_es; zero unless set since gate_clear.
+; Out:      the same fields as the BIOS left them, gate_flags. Every register and segment is
+;           kept; the direction flag is clear.
 ; Stack:    about 60 bytes plus what the BIOS takes.
 ; A BIOS may destroy any register half, DF, IF, GDTR, IDTR, CR0's cache bits, segment limits and
 ; A20: nothing of ours is in a register across the call, everything is loaded anew after it.

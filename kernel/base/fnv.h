@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * FNV-1a (Fowler, Noll, Vo), 64 bits. Not for secrets: it ties a test run's last line to its content.
+ * FNV-1a (Fowler, Noll, Vo), 64 bits. Not for secrets: it ties a test run's last line to
+ * its content.
  * Chain calls by passing the last result; start with FNV1A_64_BASIS. Pure, any context.
  */
 #ifndef PLINTH_KERNEL_BASE_FNV_H

@@ -2,10 +2,11 @@
  *
  * The contract between stage2 and the kernel: what stage2 leaves at BOOT_INFO_PHYS.
  *
- * On entry to the kernel: RDI = BOOT_INFO_PHYS, CR3 = boot tables (0..4 GiB identity, 2 MiB pages,
- * page 0 and the guard page under the early stack absent, recorder uncached), interrupts off, NMI
- * masked at port 70h, DF clear, CR0.CD/NW clear, CR0.WP set, EFER.NXE set, RSP = EARLY_STACK_TOP - 8
- * (as after a call), stage2's GDT, IDT and TSS loaded (IST1 on every vector).
+ * On entry to the kernel: RDI = BOOT_INFO_PHYS, CR3 = boot tables (0..4 GiB identity, 2 MiB
+ * pages, page 0 and the guard page under the early stack absent, recorder uncached),
+ * interrupts off, NMI masked at port 70h, DF clear, CR0.CD/NW clear, CR0.WP set, EFER.NXE
+ * set, RSP = EARLY_STACK_TOP - 8 (as after a call), stage2's GDT, IDT and TSS loaded (IST1
+ * on every vector).
  *
  * Wire types only; every address is physical. NASM gets the offsets from kernel/arch/offsets.c.
  * A change of meaning raises BOOT_INFO_VERSION; the kernel refuses any version but its own.

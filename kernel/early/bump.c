@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The first allocator: frames for page tables and the first stacks, from the lowest RAM above 1 MiB
- * upwards, never at or above 4 GiB (the boot map ends there), never back. What it gave out is listed
- * in handover.uses, so that the frame allocator can name an owner for each.
+ * The first allocator: frames for page tables and the first stacks, from the lowest RAM
+ * above 1 MiB upwards, never at or above 4 GiB (the boot map ends there), never back.
+ * What it gave out is listed in handover.uses, so that the frame allocator can name an
+ * owner for each.
  */
 #include "kernel/base/string.h"
 #include "kernel/early/early.h"
@@ -21,7 +22,8 @@ void bump_init(u64 payload_begin, u64 payload_end)
     bump.payload_end = payload_end;
 }
 
-/* The lowest frame at or above `from` that is RAM and free of the payload; BOOT_MAP_END if none. */
+/* The lowest frame at or above `from` that is RAM and free of the payload; BOOT_MAP_END
+ * if none. */
 static u64 bump_candidate(u64 from)
 {
     const struct memmap *map = &handover.map;
@@ -50,7 +52,8 @@ static void bump_record(u64 frame, u32 kind)
         last++;
     }
     if (handover.use_count == EARLY_USE_MAX)
-        early_die(EA_NO_ROOM, "RAM below 4 GiB is in more than %u pieces", EARLY_USE_MAX);
+        early_die(EA_NO_ROOM, "RAM below 4 GiB is in more than %u pieces",
+                  EARLY_USE_MAX);
     *last = (struct early_use){.phys = frame, .frames = 1, .kind = kind};
     handover.use_count++;
 }
@@ -59,9 +62,10 @@ u64 bump_frame(u32 kind)
 {
     u64 frame = bump_candidate(bump.next);
     if (frame >= BOOT_MAP_END)
-        early_die(EA_NO_ROOM, "no RAM below 4 GiB is left for page tables; %u pieces are used, the "
-                  "map has %lu MiB in all", handover.use_count,
-                  memmap_bytes(&handover.map, E820_USABLE) >> 20);
+        early_die(EA_NO_ROOM,
+                  "no RAM below 4 GiB is left for page tables; %u pieces are used, the "
+                  "map has %lu MiB in all",
+                  handover.use_count, memmap_bytes(&handover.map, E820_USABLE) >> 20);
     bump.next = frame + PAGE_BYTES;
     bump_record(frame, kind);
     memset((void *)(uintptr_t)frame, 0, PAGE_BYTES);

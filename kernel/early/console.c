@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Last words before the move: straight to COM1, port E9 and VGA text memory through the identity
- * map. Used for nothing but early_die.
+ * Last words before the move: straight to COM1, port E9 and VGA text memory through the
+ * identity map. Used for nothing but early_die.
  */
 #include "kernel/arch/instr.h"
 #include "kernel/base/format.h"
@@ -10,13 +10,13 @@
 #include "kernel/early/early.h"
 #include "kernel/early/handover.h"
 
-#define UART_LSR       5
-#define UART_LSR_THRE  0x20
-#define UART_WAIT_MAX  100000
-#define VGA_TEXT_PHYS  0xB8000
-#define VGA_COLUMNS    80
-#define VGA_ROWS       25
-#define VGA_RED        0x4F00
+#define UART_LSR      5
+#define UART_LSR_THRE 0x20
+#define UART_WAIT_MAX 100000
+#define VGA_TEXT_PHYS 0xB8000
+#define VGA_COLUMNS   80
+#define VGA_ROWS      25
+#define VGA_RED       0x4F00
 
 static void serial_put(char c)
 {

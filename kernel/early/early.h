@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Code that runs where the kernel was loaded, in stage2's identity map, and moves it up. It is
- * joined by `ld -r` before the kernel is linked, and scripts/check-early.py proves that it calls
- * nothing outside the join and holds no absolute address. Physical addresses are plain u64 here and
- * pointers by identity: this is the one place where that is true, and it ends with the jump.
+ * Code that runs where the kernel was loaded, in stage2's identity map, and moves it
+ * up. It is joined by `ld -r` before the kernel is linked, and scripts/check-early.py
+ * proves that it calls nothing outside the join and holds no absolute address. Physical
+ * addresses are plain u64 here and pointers by identity: this is the one place where
+ * that is true, and it ends with the jump.
  */
 #ifndef PLINTH_KERNEL_EARLY_EARLY_H
 #define PLINTH_KERNEL_EARLY_EARLY_H
@@ -13,36 +14,41 @@
 
 /* Deaths of early code, EA-nn in docs/errors. */
 enum early_code {
-    EA_BOOT_INFO = 1,  /* the contract with the loader is broken */
-    EA_MEMORY_MAP = 2, /* the map cannot be cleaned or holds no RAM */
-    EA_IMAGE_PLACE = 3,/* the image does not lie in RAM as boot_info says */
-    EA_NO_ROOM = 4,    /* no RAM below 4 GiB left for the page tables */
-    EA_RELOCATION = 5, /* a relocation that cannot be applied */
-    EA_CPU = 6,        /* the direct map needs what this CPU lacks */
+    EA_BOOT_INFO = 1,   /* the contract with the loader is broken */
+    EA_MEMORY_MAP = 2,  /* the map cannot be cleaned or holds no RAM */
+    EA_IMAGE_PLACE = 3, /* the image does not lie in RAM as boot_info says */
+    EA_NO_ROOM = 4,     /* no RAM below 4 GiB left for the page tables */
+    EA_RELOCATION = 5,  /* a relocation that cannot be applied */
+    EA_CPU = 6,         /* the direct map needs what this CPU lacks */
 };
 
-/* The kernel's first instruction in C. Called by stage2 as boot_info.h says; never returns. */
+/* The kernel's first instruction in C. Called by stage2 as boot_info.h says; never
+ * returns. */
 NORETURN void early_main(u64 boot_info_phys);
 
-/* Prints `plinth: EA-nn ...` on screen, COM1 and port E9, and halts. No pointer tables, no heap. */
+/* Prints `plinth: EA-nn ...` on screen, COM1 and port E9, and halts. No pointer tables,
+ * no heap. */
 NORETURN void early_die(enum early_code code, const char *fmt, ...) PRINTF(2, 3);
 
-/* --- bump.c: frames below 4 GiB, only upwards, never given back ---------------------------------- */
-/* First use: after the map is cleaned. Skips frame 0..1 MiB, image, payload and recorder. */
+/* --- bump.c: frames below 4 GiB, only upwards, never given back --- */
+/* First use: after the map is cleaned. Skips frame 0..1 MiB, image, payload and
+ * recorder. */
 void bump_init(u64 payload_begin, u64 payload_end);
 /* One zeroed frame; dies with EA-04 when there is none. kind: EARLY_USE_... */
 u64 bump_frame(u32 kind);
 
-/* --- tables.c ------------------------------------------------------------------------------------- */
-/* Builds the final tables into handover.root_phys. Needs bump and handover.image_virt. */
+/* --- tables.c --- */
+/* Builds the final tables into handover.root_phys. Needs bump and handover.image_virt.
+ */
 void tables_build(void);
 
-/* --- slide.c -------------------------------------------------------------------------------------- */
+/* --- slide.c --- */
 /* Chooses handover.slide_bytes and image_virt from the configuration. */
 void slide_choose(u64 image_bytes);
 
-/* --- jump.asm ------------------------------------------------------------------------------------- */
-/* Loads CR3, the stack and RIP, in that order; RBP becomes 0, so that backtraces end there. */
+/* --- jump.asm --- */
+/* Loads CR3, the stack and RIP, in that order; RBP becomes 0, so that backtraces end
+ * there. */
 NORETURN void early_jump(u64 root_phys, u64 stack_top, u64 target);
 
 #endif

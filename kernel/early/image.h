@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The borders that kernel.ld draws. Their addresses are relative to RIP: before the jump they come
- * out as where the image was loaded, after it as where it runs. So early code may subtract them
- * from each other but never keep one.
+ * The borders that kernel.ld draws. Their addresses are relative to RIP: before the
+ * jump they come out as where the image was loaded, after it as where it runs. So early
+ * code may subtract them from each other but never keep one.
  */
 #ifndef PLINTH_KERNEL_EARLY_IMAGE_H
 #define PLINTH_KERNEL_EARLY_IMAGE_H

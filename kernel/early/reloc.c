@@ -5,12 +5,12 @@
 
 static bool rela_is_good(const struct elf_rela *rela, u64 image_bytes)
 {
-    return rela->info == R_X86_64_RELATIVE && rela->offset <= image_bytes - sizeof(u64) &&
-           rela->addend <= image_bytes;
+    return rela->info == R_X86_64_RELATIVE &&
+           rela->offset <= image_bytes - sizeof(u64) && rela->addend <= image_bytes;
 }
 
-enum status reloc_apply(u8 *image, u64 image_bytes, const struct elf_rela *rela, u64 count, u64 base,
-                        u64 *bad_index)
+enum status reloc_apply(u8 *image, u64 image_bytes, const struct elf_rela *rela,
+                        u64 count, u64 base, u64 *bad_index)
 {
     if (image_bytes < sizeof(u64))
         return STATUS_INVALID;

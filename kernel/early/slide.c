@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where in its gigabyte the image goes. kaslr=off: the lowest place; kaslr=max: the highest;
- * kaslr=NUMBER: a place made from it, the same every time; otherwise random.
+ * Where in its gigabyte the image goes. kaslr=off: the lowest place; kaslr=max: the
+ * highest; kaslr=NUMBER: a place made from it, the same every time; otherwise random.
  */
 #include "kernel/arch/instr.h"
 #include "kernel/base/config.h"
@@ -12,8 +12,9 @@
 
 #define CPUID_1_ECX_RDRAND (1u << 30)
 
-/* RDRAND where there is one (it may fail for a while: SDM vol. 1, 7.3.17.1), mixed with the TSC
- * and the stamps of the way here, which differ by what disk and firmware took. */
+/* RDRAND where there is one (it may fail for a while: SDM vol. 1, 7.3.17.1), mixed with
+ * the TSC and the stamps of the way here, which differ by what disk and firmware took.
+ */
 static u64 entropy_gather(void)
 {
     u64 hash = fnv1a_64(FNV1A_64_BASIS, &handover.info, sizeof(handover.info));

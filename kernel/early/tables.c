@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The final page tables, built before the jump: the direct map of RAM, the image at its slide, the
- * first stacks, and a PDPT for every upper slot that will ever be used, so that no PML4 entry of the
- * upper half changes afterwards. Tables are reached through the identity map.
+ * The final page tables, built before the jump: the direct map of RAM, the image at its
+ * slide, the first stacks, and a PDPT for every upper slot that will ever be used, so
+ * that no PML4 entry of the upper half changes afterwards. Tables are reached through
+ * the identity map.
  */
 #include "kernel/arch/instr.h"
 #include "kernel/early/early.h"
@@ -10,10 +11,10 @@
 #include "kernel/early/image.h"
 #include "mm/pte.h"
 
-#define TABLE_BITS  (PTE_P | PTE_W)
-#define LEAF_BITS   (PTE_P | PTE_A | PTE_D)
-#define DIRECT_RW   (LEAF_BITS | PTE_W | PTE_G | PTE_NX)
-#define DIRECT_RO   (LEAF_BITS | PTE_G | PTE_NX)
+#define TABLE_BITS       (PTE_P | PTE_W)
+#define LEAF_BITS        (PTE_P | PTE_A | PTE_D)
+#define DIRECT_RW        (LEAF_BITS | PTE_W | PTE_G | PTE_NX)
+#define DIRECT_RO        (LEAF_BITS | PTE_G | PTE_NX)
 
 #define CPUID_EXT_EDX_1G (1u << 26)
 
@@ -39,7 +40,8 @@ static u64 *table_for(u64 virt, u32 level)
     return table;
 }
 
-/* Fills one table from virt on with leaves of its level, as far as both reach; returns the bytes. */
+/* Fills one table from virt on with leaves of its level, as far as both reach; returns
+ * the bytes. */
 static u64 leaves_fill(u64 virt, u64 phys, u64 bytes, u32 level, u64 bits)
 {
     u64 *table = table_for(virt, level);
@@ -56,12 +58,14 @@ static u64 leaves_fill(u64 virt, u64 phys, u64 bytes, u32 level, u64 bits)
 /* The highest level whose page fits wholly at phys within bytes. */
 static u32 level_that_fits(u64 phys, u64 bytes)
 {
-    if (handover.has_1g_pages && IS_ALIGNED(phys, PAGE_1G_BYTES) && bytes >= PAGE_1G_BYTES)
+    if (handover.has_1g_pages && IS_ALIGNED(phys, PAGE_1G_BYTES) &&
+        bytes >= PAGE_1G_BYTES)
         return 3;
     return IS_ALIGNED(phys, PAGE_2M_BYTES) && bytes >= PAGE_2M_BYTES ? 2 : 1;
 }
 
-/* Maps one run of RAM of one right. A smaller page is used only up to where a larger one fits. */
+/* Maps one run of RAM of one right. A smaller page is used only up to where a larger
+ * one fits. */
 static void direct_run_map(u64 phys, u64 end, u64 bits)
 {
     while (phys < end) {
@@ -81,7 +85,8 @@ struct span {
     u64 base, end;
 };
 
-/* Maps RAM from base to end, read-only where a span of `ro` says so. Spans are sorted. */
+/* Maps RAM from base to end, read-only where a span of `ro` says so. Spans are sorted.
+ */
 static void direct_range_map(u64 base, u64 end, const struct span *ro, u32 ro_count)
 {
     for (u32 i = 0; i < ro_count && base < end; i++) {
@@ -95,8 +100,8 @@ static void direct_range_map(u64 base, u64 end, const struct span *ro, u32 ro_co
     direct_run_map(base, end, DIRECT_RW);
 }
 
-/* Without 1 GiB pages each GiB of RAM costs one table from below 4 GiB. Terabytes may need more than
- * there is: then say what is missing instead of running out half-way. */
+/* Without 1 GiB pages each GiB of RAM costs one table from below 4 GiB. Terabytes may
+ * need more than there is: then say what is missing instead of running out half-way. */
 static void direct_map_check(void)
 {
     const struct memmap *map = &handover.map;
@@ -107,9 +112,11 @@ static void direct_map_check(void)
                      map->ranges[i].base;
     u64 gigabytes = memmap_bytes(map, E820_USABLE) >> PAGE_1G_SHIFT;
     if (!handover.has_1g_pages && gigabytes * PAGE_BYTES > below / 2)
-        early_die(EA_CPU, "the direct map of %lu GiB needs 1 GiB pages, which this CPU lacks: its "
-                  "tables would take %lu MiB, and RAM below 4 GiB has %lu MiB", gigabytes,
-                  gigabytes * PAGE_BYTES >> 20, below >> 20);
+        early_die(
+            EA_CPU,
+            "the direct map of %lu GiB needs 1 GiB pages, which this CPU lacks: its "
+            "tables would take %lu MiB, and RAM below 4 GiB has %lu MiB",
+            gigabytes, gigabytes * PAGE_BYTES >> 20, below >> 20);
 }
 
 static void direct_map_build(void)
@@ -122,11 +129,13 @@ static void direct_map_build(void)
     const struct memmap *map = &handover.map;
     for (u32 i = 0; i < map->count; i++)
         if (map->ranges[i].type == E820_USABLE)
-            direct_range_map(map->ranges[i].base, map->ranges[i].base + map->ranges[i].bytes, ro,
+            direct_range_map(map->ranges[i].base,
+                             map->ranges[i].base + map->ranges[i].bytes, ro,
                              ARRAY_COUNT(ro));
 }
 
-/* Text RX, rodata R, data RW; each right from its segment's start up to the next segment's. */
+/* Text RX, rodata R, data RW; each right from its segment's start up to the next
+ * segment's. */
 static void image_map(void)
 {
     struct {
@@ -144,19 +153,21 @@ static void image_map(void)
         }
 }
 
-/* Stacks are not GLOBAL: their frames come back one day, and a full flush must reach them. */
+/* Stacks are not GLOBAL: their frames come back one day, and a full flush must reach
+ * them. */
 static void stacks_map(void)
 {
     for (u32 slot = 0; slot < STACK_SLOTS_AT_BOOT; slot++) {
         u64 top = STACKS_BASE + (slot + 1) * STACK_SLOT_BYTES;
         for (u64 virt = top - STACK_BYTES; virt < top; virt += PAGE_BYTES)
-            table_for(virt, 1)[virt_slot(virt_make(virt), 1)] =
-                bump_frame(EARLY_USE_STACK) | LEAF_BITS | PTE_W | PTE_NX;
+            table_for(virt,
+                      1)[virt_slot(virt_make(virt), 1)] = bump_frame(EARLY_USE_STACK) |
+                                                          LEAF_BITS | PTE_W | PTE_NX;
     }
 }
 
-/* Every window gets its PDPT now. The heap's and the stacks' one PD as well: their first user may
- * not have to allocate above it. */
+/* Every window gets its PDPT now. The heap's and the stacks' one PD as well: their
+ * first user may not have to allocate above it. */
 static void slots_prebuild(void)
 {
     table_for(HEAP_BASE, 2);
@@ -177,7 +188,8 @@ void tables_build(void)
     direct_map_check();
     direct_map_build();
 
-    /* For the moment between CR3 and the jump. kernel_main clears it and proves it gone. */
+    /* For the moment between CR3 and the jump. kernel_main clears it and proves it
+     * gone. */
     u64 *root = (u64 *)(uintptr_t)handover.root_phys;
     root[0] = *(u64 *)(uintptr_t)(read_cr3() & PTE_FRAME_MASK);
 }

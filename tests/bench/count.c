@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * A QEMU TCG plugin that counts guest instructions between stations, Plinth's own apart
- * from the firmware's. counter.py builds, steers and reads it. Plugin API version 1 (QEMU
- * 6.1 to 8.2); distributions rarely ship the header, so what is used is declared here.
+ * A QEMU TCG plugin that counts guest instructions between stations, Plinth's own and the
+ * firmware's. counter.py builds, steers and reads it. Plugin API version 1 (QEMU 6.1 to
+ * 8.2); distributions rarely ship the header: what is used of it is declared here.
  *
  *   out=FILE                 where results go, one tab-separated line each
- *   start=ADDR               counting begins with the first execution of this instruction
+ *   start=ADDR               counting begins when this instruction is first executed
  *   at=NAME:ADDR             a station: the first execution of the instruction at ADDR
  *   end=NAME:ADDR            the last station; writes the profile as well
- *   stamp=FIRST:END:TABLE:N  the first store by code in FIRST..END to slot i of a table of
- *                            N 64-bit slots is station "milestone i"
+ *   stamp=FIRST:END:TABLE:N  the first store by code in FIRST..END to slot i of a table
+ *                            of N 64-bit slots is station "milestone i"
  *   wait=FIRST:END           code that only waits for a clock; counted apart
- *   fault=ENTRY:FIRST:END    a fault: from the instruction at ENTRY to an IRETQ in FIRST..END
+ *   fault=ENTRY:FIRST:END    a fault: from the instruction at ENTRY to an IRETQ in
+ *                            FIRST..END
  *   zero=FIRST:END           the part of a fault that is told apart
  *
  *   station NAME own own-repeats own-waiting firmware firmware-repeats
- *                            executed before the instruction of an `at` or `end` station,
- *                            or up to the store of a milestone, itself included
+ *                            executed before the instruction of an `at` or `end`
+ *                            station, or up to the store of a milestone, included
  *   fault INSTRUCTIONS OF-IT-ZEROING       with the stub and the IRETQ
  *   pc ADDR EXECUTIONS                     own code only, behind the last station
  *
- * TCG executes a REP instruction once an element and once more to see the count at zero.
+ * TCG executes a REP instruction once an element and once more to see the count at 0.
  * That is what is counted; "repeats" are the executions after the first, so that both
  * conventions can be told. An instruction that faults and is done again counts twice. One
  * CPU only.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Measurements for `make bench`. Where the TSC counts instructions (QEMU's icount, Bochs) the numbers
- * are instructions, the same in every run; elsewhere they are cycles of a noisy machine. Each is the
- * least of many, less what the two readings of the counter cost.
+ * Measurements for `make bench`. Where the TSC counts instructions (QEMU's icount,
+ * Bochs) the numbers are instructions, the same in every run; elsewhere they are cycles
+ * of a noisy machine. Each is the least of many, less what the two readings of the
+ * counter cost.
  */
 #include "kernel/arch/instr.h"
 #include "mm/heap.h"
@@ -34,8 +35,8 @@ static u64 touch_least(volatile u8 *run)
     return least;
 }
 
-/* The first pass takes frames that nobody used before and zeroes them in the fault; they come back
- * zeroed, so the second pass shows the fault alone. */
+/* The first pass takes frames that nobody used before and zeroes them in the fault;
+ * they come back zeroed, so the second pass shows the fault alone. */
 void test_bench_heap_fault(struct selftest *t)
 {
     u64 cost = stamp_cost();
@@ -46,7 +47,8 @@ void test_bench_heap_fault(struct selftest *t)
             return;
         u64 least = touch_least(run);
         selftest_note("bench %s=%lu instructions",
-                      pass == 0 ? "heap_fault_with_zeroing" : "heap_fault", least - cost);
+                      pass == 0 ? "heap_fault_with_zeroing" : "heap_fault",
+                      least - cost);
         heap_free(run);
     }
 }

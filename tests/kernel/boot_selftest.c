@@ -19,12 +19,15 @@ void test_boot_info(struct selftest *t)
     const struct boot_info *info = &handover.info;
     CHECK_EQUAL(t, info->magic, BOOT_INFO_MAGIC);
     CHECK(t, info->e820_count > 0 && info->e820_count <= E820_RAW_MAX);
-    CHECK(t, info->e820_source >= MAP_SOURCE_E820 && info->e820_source <= MAP_SOURCE_88);
+    CHECK(t,
+          info->e820_source >= MAP_SOURCE_E820 && info->e820_source <= MAP_SOURCE_88);
     CHECK(t, info->sector_bytes == 512 || info->sector_bytes == 4096);
     CHECK(t, info->int13_calls > 0);
     CHECK(t, info->low_top > LOADER_END_PHYS && info->low_top <= VGA_HOLE_PHYS);
-    CHECK(t, info->kernel_phys >= KERNEL_LOWEST_PHYS && info->payload_end <= BOOT_MAP_END);
-    /* The image that runs is the image that was sealed: its build-id note, and the disk's word. */
+    CHECK(t,
+          info->kernel_phys >= KERNEL_LOWEST_PHYS && info->payload_end <= BOOT_MAP_END);
+    /* The image that runs is the image that was sealed: its build-id note, and the
+     * disk's word. */
     CHECK(t, memcmp(build_id_note + 16, info->build_id, sizeof(info->build_id)) == 0);
 }
 
@@ -33,8 +36,10 @@ void test_loader_reclaimed(struct selftest *t)
     struct pmm_stats stats;
     pmm_stats_get(&stats);
     CHECK_EQUAL(t, stats.owned[OWNER_LOADER], 0);
-    CHECK_EQUAL(t, frame_owner_of(pmm_frame(phys_to_pfn(phys_make(BOOT_INFO_PHYS)))), OWNER_LOW);
-    CHECK_EQUAL(t, frame_owner_of(pmm_frame(phys_to_pfn(phys_make(BOOT_PML4_PHYS)))), OWNER_LOW);
+    CHECK_EQUAL(t, frame_owner_of(pmm_frame(phys_to_pfn(phys_make(BOOT_INFO_PHYS)))),
+                OWNER_LOW);
+    CHECK_EQUAL(t, frame_owner_of(pmm_frame(phys_to_pfn(phys_make(BOOT_PML4_PHYS)))),
+                OWNER_LOW);
     CHECK_EQUAL(t, frame_owner_of(pmm_frame(pfn_make(0))), OWNER_FIRMWARE);
 }
 

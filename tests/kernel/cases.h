@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every test that runs in the kernel, in the order in which `test=all` runs them. The name of test
- * X is the name of its function test_X.
+ * Every test that runs in the kernel, in the order in which `test=all` runs them. The
+ * name of test X is the name of its function test_X.
  */
 #ifndef PLINTH_TESTS_KERNEL_CASES_H
 #define PLINTH_TESTS_KERNEL_CASES_H
 
 #include "kernel/selftest.h"
 
+/* clang-format off */
 #define SELFTEST_NORMAL_LIST(T)                                                        \
     /* boot_selftest.c */                                                              \
     T(boot_info) T(loader_reclaimed) T(milestones) T(modules) T(symbols) T(control_registers) \
@@ -39,6 +40,7 @@
 
 #define SELFTEST_BENCH_LIST(T) T(bench_heap_fault) T(bench_frames) T(bench_heap)
 
+/* clang-format on */
 #define SELFTEST_DECLARE(name) void test_##name(struct selftest *t);
 SELFTEST_NORMAL_LIST(SELFTEST_DECLARE)
 SELFTEST_DEADLY_LIST(SELFTEST_DECLARE)

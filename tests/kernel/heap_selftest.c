@@ -40,7 +40,8 @@ void test_heap_small(struct selftest *t)
         }
         for (u32 i = 0; i < ARRAY_COUNT(object); i++) {
             const u8 *at = object[i];
-            CHECK(t, at[0] == (u8)i && at[bytes - 1] == (u8)i); /* nobody wrote over it */
+            CHECK(t,
+                  at[0] == (u8)i && at[bytes - 1] == (u8)i); /* nobody wrote over it */
             heap_free(object[i]);
         }
     }
@@ -79,7 +80,8 @@ void test_heap_runs(struct selftest *t)
 
 void test_heap_resize(struct selftest *t)
 {
-    static const u64 sizes[] = {10, 100, 2000, 2049, 9000, 200000, 4097, 300000, 50, 16};
+    static const u64 sizes[] = {10,     100,  2000,   2049, 9000,
+                                200000, 4097, 300000, 50,   16};
     u8 *object = heap_resize(NULL, 8);
     u64 bytes = 8;
     CHECK(t, object != NULL);
@@ -102,7 +104,8 @@ void test_heap_resize(struct selftest *t)
     u8 *longer = heap_resize(run, 9 * PAGE_BYTES);
     CHECK(t, longer == run);
     CHECK(t, heap_resize(longer, 3 * PAGE_BYTES) == run);
-    CHECK(t, heap_resize(run, HEAP_BYTES) == NULL); /* refused, and the old one still lives */
+    CHECK(t, heap_resize(run, HEAP_BYTES) ==
+                 NULL); /* refused, and the old one still lives */
     run[0] = 7;
     CHECK(t, heap_resize(run, 0) == NULL);
     heap_free(object);
@@ -147,14 +150,15 @@ void test_heap_faults_exact(struct selftest *t)
     CHECK_EQUAL(t, stats_now().faults - before.faults, PAGES);
     heap_free(run);
     CHECK_EQUAL(t, stats_now().pages_present, before.pages_present);
-    CHECK_EQUAL(t, stats_now().faults - before.faults, PAGES); /* freeing touches nothing */
+    CHECK_EQUAL(t, stats_now().faults - before.faults,
+                PAGES); /* freeing touches nothing */
 }
 
-/* --- far past 64 MiB ------------------------------------------------------------------------------ */
+/* --- far past 64 MiB --- */
 
-#define BIG_CHUNK   MIB(1)
-#define BIG_CHUNKS  80
-#define MARK(chunk, page) (0x9E3779B97F4A7C15 * ((u64)(chunk) * 256 + (page) + 1))
+#define BIG_CHUNK         MIB(1)
+#define BIG_CHUNKS        80
+#define MARK(chunk, page) (0x9E3779B97F4A7C15 * ((u64)(chunk)*256 + (page) + 1))
 
 static u64 *big[BIG_CHUNKS];
 
@@ -199,8 +203,9 @@ void test_heap_through_direct_map(struct selftest *t)
     CHECK(t, above_64m > 0);
     if (ram_overlaps(phys_make(BOOT_MAP_END), DIRECT_MAP_BYTES - BOOT_MAP_END))
         CHECK(t, above_4g >= 1000);
-    selftest_note("heap of %u MiB: %lu faults, %lu frames above 64 MiB, %lu above 4 GiB", BIG_CHUNKS,
-                  full.faults - before.faults, above_64m, above_4g);
+    selftest_note(
+        "heap of %u MiB: %lu faults, %lu frames above 64 MiB, %lu above 4 GiB",
+        BIG_CHUNKS, full.faults - before.faults, above_64m, above_4g);
     for (u32 chunk = 0; chunk < BIG_CHUNKS; chunk++)
         heap_free(big[chunk]);
     CHECK_EQUAL(t, stats_now().pages_present, before.pages_present);
@@ -208,7 +213,7 @@ void test_heap_through_direct_map(struct selftest *t)
     pmm_verify();
 }
 
-/* --- a mixture ------------------------------------------------------------------------------------ */
+/* --- a mixture --- */
 
 static u64 random_next(u64 *state)
 {
@@ -220,21 +225,27 @@ static u64 random_next(u64 *state)
 
 void test_heap_random(struct selftest *t)
 {
-    static struct { u8 *at; u64 bytes; u8 mark; } live[128];
+    static struct {
+        u8 *at;
+        u64 bytes;
+        u8 mark;
+    } live[128];
     u64 seed = 0x506C696E7468;
     for (u32 step = 0; step < 4000; step++) {
         u64 r = random_next(&seed);
         u32 i = (u32)(r % ARRAY_COUNT(live));
         u64 bytes = 1 + (r >> 8) % ((r >> 60) ? 700 : 40000);
         if (live[i].at) {
-            CHECK(t, live[i].at[0] == live[i].mark && live[i].at[live[i].bytes - 1] == live[i].mark);
+            CHECK(t, live[i].at[0] == live[i].mark &&
+                         live[i].at[live[i].bytes - 1] == live[i].mark);
             heap_free(live[i].at);
             live[i].at = NULL;
             continue;
         }
         live[i].at = heap_alloc(bytes);
         if (!live[i].at) {
-            selftest_fail(t, __FILE__, __LINE__, "no memory for %lu bytes at step %u", bytes, step);
+            selftest_fail(t, __FILE__, __LINE__, "no memory for %lu bytes at step %u",
+                          bytes, step);
             break;
         }
         CHECK(t, live[i].at[0] == 0 && live[i].at[bytes - 1] == 0);

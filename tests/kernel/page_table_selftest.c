@@ -11,13 +11,15 @@
 #include "mm/ram.h"
 #include "tests/kernel/cases.h"
 
-/* A part of the aperture window that mmio_map does not reach with APERTURE_MAX mappings. */
+/* A part of the aperture window that mmio_map does not reach with APERTURE_MAX
+ * mappings. */
 #define SCRATCH (APERTURE_BASE + (256UL << 30))
 #define BITS    (PTE_W | PTE_G | PTE_NX)
 
 static enum status map(u64 virt, u64 phys, u64 bytes)
 {
-    return page_table_map(&kernel_page_space, virt_make(virt), phys_make(phys), bytes, BITS);
+    return page_table_map(&kernel_page_space, virt_make(virt), phys_make(phys), bytes,
+                          BITS);
 }
 
 static enum status unmap(u64 virt, u64 bytes)
@@ -39,8 +41,10 @@ void test_map_unmap(struct selftest *t)
     CHECK_EQUAL(t, walk.end, PT_NOT_PRESENT);
     CHECK_EQUAL(t, pmm_free(frame, 0, OWNER_TEST), STATUS_OK);
 
-    /* A large page where it fits, small ones at the rims; nobody touches what is mapped there. */
-    u64 base = SCRATCH + PAGE_1G_BYTES - 2 * PAGE_BYTES, far = PAGE_1G_BYTES - 2 * PAGE_BYTES;
+    /* A large page where it fits, small ones at the rims; nobody touches what is mapped
+     * there. */
+    u64 base = SCRATCH + PAGE_1G_BYTES - 2 * PAGE_BYTES,
+        far = PAGE_1G_BYTES - 2 * PAGE_BYTES;
     CHECK_EQUAL(t, map(base, far, PAGE_2M_BYTES + 3 * PAGE_BYTES), STATUS_OK);
     page_table_walk_raw(read_cr3(), base + PAGE_BYTES, &walk);
     CHECK_EQUAL(t, walk.leaf_bytes, PAGE_BYTES);
@@ -68,7 +72,8 @@ void test_map_refuses(struct selftest *t)
     CHECK_EQUAL(t, map(~0UL - 0xFFF, 0x1000, 2 * PAGE_BYTES), STATUS_INVALID);
     CHECK_EQUAL(t, map(SCRATCH, ~0UL - 0xFFF, PAGE_BYTES), STATUS_INVALID);
     CHECK_EQUAL(t, map(SCRATCH, 1UL << 52, PAGE_BYTES), STATUS_INVALID);
-    /* Over a mapping, half over one, over a large page: refused, and what was there stays. */
+    /* Over a mapping, half over one, over a large page: refused, and what was there
+     * stays. */
     CHECK_EQUAL(t, map(image, 0x1000, PAGE_BYTES), STATUS_EXISTS);
     CHECK_EQUAL(t, map(SCRATCH, 0x100000, PAGE_BYTES), STATUS_OK);
     CHECK_EQUAL(t, map(SCRATCH - PAGE_BYTES, 0x200000, 2 * PAGE_BYTES), STATUS_EXISTS);
@@ -93,20 +98,27 @@ void test_mmio_map(struct selftest *t)
     page_table_walk_raw(read_cr3(), virt_of(vga).raw, &walk);
     CHECK_EQUAL(t, walk.phys, 0xB8002);
     CHECK(t, walk.writable && walk.no_execute);
-    CHECK_EQUAL(t, walk.level[walk.level_count - 1].entry & (PTE_PCD | PTE_PWT), PTE_PCD | PTE_PWT);
+    CHECK_EQUAL(t, walk.level[walk.level_count - 1].entry & (PTE_PCD | PTE_PWT),
+                PTE_PCD | PTE_PWT);
     CHECK_EQUAL(t, aperture_unmap(vga), STATUS_OK);
     CHECK_EQUAL(t, aperture_unmap(vga), STATUS_NOT_FOUND);
     page_table_walk_raw(read_cr3(), virt_of(vga).raw, &walk);
     CHECK_EQUAL(t, walk.end, PT_NOT_PRESENT);
 
-    CHECK_EQUAL(t, mmio_map(phys_make(0xB8000), 0, PAGE_CACHE_UC, &again), STATUS_INVALID);
-    CHECK_EQUAL(t, mmio_map(phys_make(~0UL - 5), 16, PAGE_CACHE_UC, &again), STATUS_INVALID);
-    CHECK_EQUAL(t, mmio_map(phys_make(0xB8000), 16, PTE_W, &again), STATUS_INVALID);
-    CHECK_EQUAL(t, mmio_map(phys_make(handover.info.kernel_phys), 16, PAGE_CACHE_UC, &again),
+    CHECK_EQUAL(t, mmio_map(phys_make(0xB8000), 0, PAGE_CACHE_UC, &again),
                 STATUS_INVALID);
-    /* One byte of RAM at the end is enough to refuse: the page before RAM, and one byte more. */
-    CHECK_EQUAL(t, mmio_map(phys_make(HIGH_MEMORY_PHYS - 16), 17, PAGE_CACHE_UC, &again),
-                ram_overlaps(phys_make(HIGH_MEMORY_PHYS), 1) ? STATUS_INVALID : STATUS_OK);
+    CHECK_EQUAL(t, mmio_map(phys_make(~0UL - 5), 16, PAGE_CACHE_UC, &again),
+                STATUS_INVALID);
+    CHECK_EQUAL(t, mmio_map(phys_make(0xB8000), 16, PTE_W, &again), STATUS_INVALID);
+    CHECK_EQUAL(
+        t, mmio_map(phys_make(handover.info.kernel_phys), 16, PAGE_CACHE_UC, &again),
+        STATUS_INVALID);
+    /* One byte of RAM at the end is enough to refuse: the page before RAM, and one byte
+     * more. */
+    CHECK_EQUAL(t,
+                mmio_map(phys_make(HIGH_MEMORY_PHYS - 16), 17, PAGE_CACHE_UC, &again),
+                ram_overlaps(phys_make(HIGH_MEMORY_PHYS), 1) ? STATUS_INVALID
+                                                             : STATUS_OK);
     CHECK(t, again == NULL);
 }
 
@@ -130,8 +142,10 @@ void test_phys_of(struct selftest *t)
     phys_t phys;
     CHECK_EQUAL(t, page_table_phys_of(virt_of(image_begin), &phys), STATUS_OK);
     CHECK_EQUAL(t, phys.raw, handover.info.kernel_phys);
-    CHECK_EQUAL(t, page_table_phys_of(virt_make(DIRECT_MAP_BASE + 0x1234), &phys), STATUS_OK);
+    CHECK_EQUAL(t, page_table_phys_of(virt_make(DIRECT_MAP_BASE + 0x1234), &phys),
+                STATUS_OK);
     CHECK_EQUAL(t, phys.raw, 0x1234);
     CHECK_EQUAL(t, page_table_phys_of(virt_make(0x1234), &phys), STATUS_NOT_FOUND);
-    CHECK_EQUAL(t, page_table_phys_of(virt_make(0x1234567800000000), &phys), STATUS_NOT_FOUND);
+    CHECK_EQUAL(t, page_table_phys_of(virt_make(0x1234567800000000), &phys),
+                STATUS_NOT_FOUND);
 }

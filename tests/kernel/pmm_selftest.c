@@ -52,7 +52,8 @@ void test_frames_orders(struct selftest *t)
         CHECK_EQUAL(t, frame_order_of(head), order);
         CHECK_EQUAL(t, frame_count_of(head), 1);
         if (order != 0)
-            CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn_add(block[order], 1))), FRAME_TAIL);
+            CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn_add(block[order], 1))),
+                        FRAME_TAIL);
     }
     CHECK_EQUAL(t, before - free_frames(), (1UL << (FRAME_ORDER_MAX + 1)) - 1);
     for (u32 order = 0; order <= FRAME_ORDER_MAX; order++)
@@ -78,10 +79,13 @@ void test_frames_zeroed(struct selftest *t)
             CHECK(t, frame_is_zero(pfn_add(pfn, i)));
         memset(pfn_to_ptr(pfn), 0xA5, 4 * PAGE_BYTES);
         CHECK_EQUAL(t, pmm_free(pfn, 2, OWNER_TEST), STATUS_OK);
-        CHECK(t, frame_is_zero(pfn)); /* zeroed when it is freed, not when it is asked for again */
+        CHECK(t,
+              frame_is_zero(
+                  pfn)); /* zeroed when it is freed, not when it is asked for again */
         CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn)), FRAME_ZERO);
     }
-    /* Released without zeroing, a frame counts as NEW and is zeroed for its next owner. */
+    /* Released without zeroing, a frame counts as NEW and is zeroed for its next owner.
+     */
     CHECK_EQUAL(t, pmm_alloc_raw(0, OWNER_TEST, &pfn), STATUS_OK);
     memset(pfn_to_ptr(pfn), 0x5A, PAGE_BYTES);
     CHECK_EQUAL(t, pmm_free_raw(pfn, 0, OWNER_TEST), STATUS_OK);
@@ -101,17 +105,21 @@ void test_frames_refuse(struct selftest *t)
 
     u64 refused = refused_frees(), before = free_frames();
     CHECK_EQUAL(t, pmm_alloc(3, OWNER_TEST, &pfn), STATUS_OK);
-    CHECK_EQUAL(t, pmm_free(pfn, 2, OWNER_TEST), STATUS_INVALID);             /* wrong order */
+    CHECK_EQUAL(t, pmm_free(pfn, 2, OWNER_TEST), STATUS_INVALID); /* wrong order */
     CHECK_EQUAL(t, pmm_free(pfn, 4, OWNER_TEST), STATUS_INVALID);
-    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_HEAP), STATUS_INVALID);             /* wrong owner */
-    CHECK_EQUAL(t, pmm_free(pfn_add(pfn, 1), 0, OWNER_TEST), STATUS_INVALID); /* inside */
-    CHECK_EQUAL(t, pmm_free(pfn_add(pfn, 1), 3, OWNER_TEST), STATUS_INVALID); /* unaligned */
+    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_HEAP), STATUS_INVALID); /* wrong owner */
+    CHECK_EQUAL(t, pmm_free(pfn_add(pfn, 1), 0, OWNER_TEST),
+                STATUS_INVALID); /* inside */
+    CHECK_EQUAL(t, pmm_free(pfn_add(pfn, 1), 3, OWNER_TEST),
+                STATUS_INVALID); /* unaligned */
     CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_TEST), STATUS_OK);
-    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_TEST), STATUS_INVALID);             /* double */
+    CHECK_EQUAL(t, pmm_free(pfn, 3, OWNER_TEST), STATUS_INVALID); /* double */
     CHECK_EQUAL(t, pmm_free(pfn_make(0), 0, OWNER_TEST), STATUS_INVALID);
-    CHECK_EQUAL(t, pmm_free(phys_to_pfn(phys_make(0xB8000)), 0, OWNER_TEST), STATUS_INVALID);
-    CHECK_EQUAL(t, pmm_free(phys_to_pfn(phys_make(handover.info.kernel_phys)), 0, OWNER_IMAGE),
+    CHECK_EQUAL(t, pmm_free(phys_to_pfn(phys_make(0xB8000)), 0, OWNER_TEST),
                 STATUS_INVALID);
+    CHECK_EQUAL(
+        t, pmm_free(phys_to_pfn(phys_make(handover.info.kernel_phys)), 0, OWNER_IMAGE),
+        STATUS_INVALID);
     CHECK_EQUAL(t, pmm_free(pfn_make(1UL << 50), 0, OWNER_TEST), STATUS_INVALID);
     CHECK_EQUAL(t, refused_frees() - refused, 10);
     CHECK_EQUAL(t, free_frames(), before);
@@ -124,7 +132,8 @@ void test_frames_low(struct selftest *t)
     CHECK_EQUAL(t, pmm_low_take(pfn_make(0), 1, OWNER_TEST), STATUS_RANGE);
     CHECK_EQUAL(t, pmm_low_take(pfn_make(1), 0, OWNER_TEST), STATUS_RANGE);
     CHECK_EQUAL(t, pmm_low_take(pfn_make(255), 2, OWNER_TEST), STATUS_RANGE);
-    CHECK_EQUAL(t, pmm_low_take(pfn_make(0x9F), 2, OWNER_TEST), STATUS_BUSY); /* VGA is not RAM */
+    CHECK_EQUAL(t, pmm_low_take(pfn_make(0x9F), 2, OWNER_TEST),
+                STATUS_BUSY); /* VGA is not RAM */
     CHECK_EQUAL(t, pmm_low_take(first, 4, OWNER_TEST), STATUS_OK);
     CHECK(t, frame_is_zero(first));
     CHECK_EQUAL(t, pmm_low_take(pfn_add(first, 3), 1, OWNER_TEST), STATUS_BUSY);
@@ -154,7 +163,7 @@ void test_frames_promises(struct selftest *t)
     pmm_verify();
 }
 
-/* --- all frames ----------------------------------------------------------------------------------- */
+/* --- all frames --- */
 
 /* Beyond this much the machine's own memory would be used up by frame words alone. */
 #define ALL_FRAMES_MAX (GIB(64) >> PAGE_SHIFT)
@@ -168,12 +177,15 @@ static bool overlaps(u64 base, u64 bytes, u64 with, u64 with_bytes)
 static bool block_is_forbidden(u64 base, u64 bytes)
 {
     const struct boot_info *info = &handover.info;
-    if (base < HIGH_MEMORY_PHYS || overlaps(base, bytes, RECORDER_PHYS, RECORDER_BYTES) ||
-        overlaps(base, bytes, info->kernel_phys, info->payload_end - info->kernel_phys) ||
+    if (base < HIGH_MEMORY_PHYS ||
+        overlaps(base, bytes, RECORDER_PHYS, RECORDER_BYTES) ||
+        overlaps(base, bytes, info->kernel_phys,
+                 info->payload_end - info->kernel_phys) ||
         !ram_contains(phys_make(base), bytes))
         return true;
     for (u32 i = 0; i < handover.use_count; i++)
-        if (overlaps(base, bytes, handover.uses[i].phys, handover.uses[i].frames * PAGE_BYTES))
+        if (overlaps(base, bytes, handover.uses[i].phys,
+                     handover.uses[i].frames * PAGE_BYTES))
             return true;
     return false;
 }
@@ -182,10 +194,12 @@ static u64 blocks_take(struct selftest *t, u32 order)
 {
     pfn_t pfn;
     u64 frames = 0;
-    while (frames < ALL_FRAMES_MAX && pmm_alloc_raw(order, OWNER_TEST, &pfn) == STATUS_OK) {
+    while (frames < ALL_FRAMES_MAX &&
+           pmm_alloc_raw(order, OWNER_TEST, &pfn) == STATUS_OK) {
         frames += 1UL << order;
         if (block_is_forbidden(pfn_to_phys(pfn).raw, (u64)PAGE_BYTES << order)) {
-            selftest_fail(t, __FILE__, __LINE__, "order %u block at P:%#lx is not free memory", order,
+            selftest_fail(t, __FILE__, __LINE__,
+                          "order %u block at P:%#lx is not free memory", order,
                           pfn_to_phys(pfn).raw);
             return frames;
         }
@@ -198,16 +212,20 @@ static u64 blocks_give(struct selftest *t)
 {
     u64 frames = 0;
     for (u32 i = 0; i < area_span_count(); i++) {
-        u64 pfn = area_span_at(i)->first << AREA_ORDER, end = area_span_at(i)->end << AREA_ORDER;
+        u64 pfn = area_span_at(i)->first << AREA_ORDER,
+            end = area_span_at(i)->end << AREA_ORDER;
         while (pfn < end) {
             u64 step = 1;
             if (*area_counter(pfn >> AREA_ORDER) == (0x8000 | AREA_FRAMES)) {
                 step = AREA_FRAMES; /* never opened */
             } else {
                 struct frame frame = *frame_at(pfn_make(pfn));
-                if (frame_owner_of(frame) == OWNER_TEST && frame_state_of(frame) == FRAME_USED) {
+                if (frame_owner_of(frame) == OWNER_TEST &&
+                    frame_state_of(frame) == FRAME_USED) {
                     step = 1UL << frame_order_of(frame);
-                    CHECK_EQUAL(t, pmm_free_raw(pfn_make(pfn), frame_order_of(frame), OWNER_TEST),
+                    CHECK_EQUAL(t,
+                                pmm_free_raw(pfn_make(pfn), frame_order_of(frame),
+                                             OWNER_TEST),
                                 STATUS_OK);
                     frames += step;
                 }
@@ -228,7 +246,8 @@ void test_frames_all(struct selftest *t)
     pmm_stats_get(&now);
     CHECK_EQUAL(t, before.free - now.free, taken);
     if (taken < ALL_FRAMES_MAX)
-        CHECK_EQUAL(t, now.free, now.promised); /* not one frame is left but what was promised */
+        CHECK_EQUAL(t, now.free,
+                    now.promised); /* not one frame is left but what was promised */
     u64 given = blocks_give(t);
     CHECK_EQUAL(t, given, taken);
     selftest_note("took and gave back %lu frames of %lu", taken, before.free);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Traps: those that must be explained and survived by a test that expects them, and those that end
- * the kernel and are compared by the emulator tests.
+ * Traps: those that must be explained and survived by a test that expects them, and
+ * those that end the kernel and are compared by the emulator tests.
  */
 #include "drivers/pic.h"
 #include "kernel/arch/instr.h"
@@ -31,9 +31,10 @@ static void touch(u64 virt, enum touch how)
         ((void (*)(void))virt)();
 }
 
-/* Touches an address that must not be touchable, and checks that the fault came, was not resolved,
- * and got the right code. */
-static void expect_page_fault(struct selftest *t, u64 virt, enum touch how, enum code code)
+/* Touches an address that must not be touchable, and checks that the fault came, was
+ * not resolved, and got the right code. */
+static void expect_page_fault(struct selftest *t, u64 virt, enum touch how,
+                              enum code code)
 {
     static struct trap_expectation e;
     char found[CODE_NAME_BYTES], wanted[CODE_NAME_BYTES];
@@ -80,7 +81,8 @@ void test_fault_heap_freed(struct selftest *t)
     memset(run, 0x77, 3 * PAGE_BYTES);
     heap_free(run);
     expect_page_fault(t, virt_of(run).raw, TOUCH_READ, CODE_HP_05);
-    expect_page_fault(t, virt_of(run).raw + 2 * PAGE_BYTES + 5, TOUCH_WRITE, CODE_HP_05);
+    expect_page_fault(t, virt_of(run).raw + 2 * PAGE_BYTES + 5, TOUCH_WRITE,
+                      CODE_HP_05);
 }
 
 void test_fault_heap_guard(struct selftest *t)
@@ -99,14 +101,16 @@ void test_fault_text_write(struct selftest *t)
 {
     expect_page_fault(t, virt_of(text_begin).raw, TOUCH_WRITE, CODE_PF_03);
     /* Its alias in the direct map is as read-only. */
-    expect_page_fault(t, DIRECT_MAP_BASE + handover.info.kernel_phys, TOUCH_WRITE, CODE_PF_03);
+    expect_page_fault(t, DIRECT_MAP_BASE + handover.info.kernel_phys, TOUCH_WRITE,
+                      CODE_PF_03);
 }
 
 void test_fault_rodata_write(struct selftest *t)
 {
     expect_page_fault(t, virt_of(rodata_begin).raw + 64, TOUCH_WRITE, CODE_PF_03);
-    expect_page_fault(t, DIRECT_MAP_BASE + handover.info.kernel_phys + image_offset(rodata_begin),
-                      TOUCH_WRITE, CODE_PF_03);
+    expect_page_fault(
+        t, DIRECT_MAP_BASE + handover.info.kernel_phys + image_offset(rodata_begin),
+        TOUCH_WRITE, CODE_PF_03);
 }
 
 void test_fault_data_execute(struct selftest *t)
@@ -114,7 +118,8 @@ void test_fault_data_execute(struct selftest *t)
     static u8 code[] = {0xC3}; /* ret */
     expect_page_fault(t, virt_of(code).raw, TOUCH_EXECUTE, CODE_PF_04);
     /* The code's alias in the direct map must not run either. */
-    expect_page_fault(t, DIRECT_MAP_BASE + handover.info.kernel_phys, TOUCH_EXECUTE, CODE_PF_04);
+    expect_page_fault(t, DIRECT_MAP_BASE + handover.info.kernel_phys, TOUCH_EXECUTE,
+                      CODE_PF_04);
 }
 
 /* Where the kernel was loaded, where the loader was: every old address is dead. */
@@ -129,13 +134,15 @@ void test_fault_direct_map_hole(struct selftest *t)
 {
     expect_page_fault(t, DIRECT_MAP_BASE + VGA_HOLE_PHYS, TOUCH_READ, CODE_PF_01);
     expect_page_fault(t, DIRECT_MAP_BASE + RECORDER_PHYS, TOUCH_WRITE, CODE_PF_02);
-    expect_page_fault(t, DIRECT_MAP_BASE + DIRECT_MAP_BYTES - 8, TOUCH_READ, CODE_PF_01);
+    expect_page_fault(t, DIRECT_MAP_BASE + DIRECT_MAP_BYTES - 8, TOUCH_READ,
+                      CODE_PF_01);
 }
 
 void test_fault_aperture_end(struct selftest *t)
 {
     volatile void *vga;
-    CHECK_EQUAL(t, mmio_map(phys_make(0xB8000), PAGE_BYTES, PAGE_CACHE_UC, &vga), STATUS_OK);
+    CHECK_EQUAL(t, mmio_map(phys_make(0xB8000), PAGE_BYTES, PAGE_CACHE_UC, &vga),
+                STATUS_OK);
     expect_page_fault(t, virt_of(vga).raw + PAGE_BYTES, TOUCH_READ, CODE_PF_01);
     CHECK_EQUAL(t, aperture_unmap(vga), STATUS_OK);
     expect_page_fault(t, virt_of(vga).raw, TOUCH_READ, CODE_PF_01); /* and flushed */
@@ -154,7 +161,7 @@ void test_fault_not_canonical(struct selftest *t)
     CHECK_MSG(t, e.explanation.code == CODE_GP_01, "%s", e.explanation.sentence);
 }
 
-/* --- stacks of their own --------------------------------------------------------------------------- */
+/* --- stacks of their own --- */
 
 static void expect_stack(struct selftest *t, u64 vector, u32 slot)
 {
@@ -164,7 +171,10 @@ static void expect_stack(struct selftest *t, u64 vector, u32 slot)
     e.any_address = true;
     if (trap_expect_begin(&e)) {
         if (vector == VECTOR_DEBUG)
-            __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop" : : : "memory", "cc");
+            __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop"
+                             :
+                             :
+                             : "memory", "cc");
         else if (vector == VECTOR_NMI)
             __asm__ volatile("int $2" : : : "memory");
         else if (vector == VECTOR_MACHINE_CHECK)
@@ -174,8 +184,8 @@ static void expect_stack(struct selftest *t, u64 vector, u32 slot)
     CHECK_MSG(t, e.seen, "vector %lu did not arrive", vector);
     u64 at = e.frame_at;
     CHECK_MSG(t, at < stack_slot_top(slot) && at >= stack_slot_top(slot) - STACK_BYTES,
-              "vector %lu was served at V:%#lx, not on its stack below V:%#lx", vector, at,
-              stack_slot_top(slot));
+              "vector %lu was served at V:%#lx, not on its stack below V:%#lx", vector,
+              at, stack_slot_top(slot));
 }
 
 void test_ist_stacks(struct selftest *t)
@@ -184,10 +194,12 @@ void test_ist_stacks(struct selftest *t)
     expect_stack(t, VECTOR_NMI, STACK_SLOT_NMI);
     expect_stack(t, VECTOR_MACHINE_CHECK, STACK_SLOT_MACHINE_CHECK);
     /* #DF itself is proved by die_stack_overflow, which could not speak otherwise. */
-    CHECK_EQUAL(t, percpu()->tss.ist[IST_DOUBLE_FAULT - 1], stack_slot_top(STACK_SLOT_DOUBLE_FAULT));
+    CHECK_EQUAL(t, percpu()->tss.ist[IST_DOUBLE_FAULT - 1],
+                stack_slot_top(STACK_SLOT_DOUBLE_FAULT));
 }
 
-/* IRQ 7 and 15 without a request in the controller's service register: counted, not acknowledged. */
+/* IRQ 7 and 15 without a request in the controller's service register: counted, not
+ * acknowledged. */
 void test_spurious_interrupts(struct selftest *t)
 {
     u64 before = pic_spurious_count();
@@ -196,7 +208,7 @@ void test_spurious_interrupts(struct selftest *t)
     CHECK_EQUAL(t, pic_spurious_count() - before, 2);
 }
 
-/* --- the end of a run ------------------------------------------------------------------------------ */
+/* --- the end of a run --- */
 
 void test_nothing_leaked(struct selftest *t)
 {
@@ -215,7 +227,7 @@ void test_nothing_leaked(struct selftest *t)
     pmm_verify();
 }
 
-/* --- deadly ---------------------------------------------------------------------------------------- */
+/* --- deadly --- */
 
 static void must_not_return(struct selftest *t)
 {
@@ -293,7 +305,9 @@ void test_die_undefined(struct selftest *t)
 void test_die_divide(struct selftest *t)
 {
     __asm__ volatile("xorl %%edx, %%edx; movl $1, %%eax; xorl %%ecx, %%ecx; divl %%ecx"
-                     : : : "eax", "ecx", "edx");
+                     :
+                     :
+                     : "eax", "ecx", "edx");
     must_not_return(t);
 }
 
