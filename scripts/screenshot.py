@@ -14,7 +14,7 @@ import machine
 from qemu import Qemu
 from run import EXIT_EMULATOR, EXIT_PARAMETERS, add_machine_options, make_setup
 
-PROMPT = r'^plinth> $'
+PROMPT = r'^plinth> '
 
 
 def take(setup, out):

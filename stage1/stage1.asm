@@ -21,8 +21,8 @@
 %define STACK_TOP     (REAL_STACK_TOP - 2)
 %define DRIVE_GIVEN   (STACK_TOP + 0)
 %define DRIVE_USED    (STACK_TOP + 1)
-%define TRIES         10                        ; odd ones by EDD, even ones by CHS
-%define TRIES_FIRST   5                         ; from here on the first hard disk is tried
+%define TRIES         11                        ; even ones by EDD, odd ones by CHS
+%define TRIES_FIRST   5                         ; from here on: the first hard disk
 %define CRC_POLY      0x82F63B78                ; 1EDC6F41h reflected
 
 extern stage1_tsc, stage1_status, stage2_head
@@ -140,7 +140,7 @@ bad:    dec     dh
         mov     al, dl
         cbw
         test    dh, 1
-        jz      .chs
+        jnz     .chs
 
 ; EDD. The packet lies on the stack; a BIOS may write behind it: DI, SI, BP of pusha are dead.
         push    dword 0

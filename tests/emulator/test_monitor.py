@@ -13,7 +13,7 @@ from disk_format import L
 from machine import Setup, triple_fault
 from qemu import Qemu
 
-PROMPT = r'^plinth> $'
+PROMPT = r'^plinth> '
 CONFIG = 'kaslr=off log=info'
 
 

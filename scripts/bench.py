@@ -1,0 +1,345 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Measures a build: guest instructions, bytes, BIOS calls, RAM lost. Never times.
+
+  bench.py [--build build] [--json FILE] [--update] [--profile MEM]
+
+Every number stands beside its goal, as "met" or "missed"; a missed goal is no failure.
+--json writes all numbers, those of every milestone too; --update rewrites the tables in
+docs/performance.md; --profile MEM tells instead what a boot with so much RAM spends its
+instructions on, by function.
+Exit: 0 measured, 1 a boot did not reach a station or counts did not repeat, 2 wrong call.
+docs/performance.md says how each number is taken.
+"""
+import argparse
+import json
+import os
+import re
+import statistics
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'bench'))
+
+import counter                              # noqa: E402
+import machine                              # noqa: E402
+from counter import BenchError       # noqa: E402
+from disk_format import L                   # noqa: E402
+from elf64 import Elf, ElfError             # noqa: E402
+
+KIB, MIB = 1 << 10, 1 << 20
+DOCUMENT = os.path.join(ROOT, 'docs', 'performance.md')
+MARKERS = '<!-- bench: begin -->', '<!-- bench: end -->'
+
+# name in tables, station of counter.py
+STATIONS = (('stage2', 'stage2'), ('kernel entry', 'kernel entry'),
+            ('direct map built', 'TABLES_BUILT'), ('moved high', 'moved high'),
+            ('heap ready', 'HEAP'), ('prompt', 'prompt'))
+CRC, NO_CRC = 'Nehalem', 'Nehalem,-sse4.2'
+BOOTS = (('IDE, SSE4.2', 'ide', CRC), ('IDE, no SSE4.2', 'ide', NO_CRC),
+         ('AHCI, SSE4.2', 'ahci', CRC), ('AHCI, no SSE4.2', 'ahci', NO_CRC))
+SIZES = (('512M', CRC), ('8G', CRC), ('64G', CRC), ('64G', CRC + ',+pdpe1gb'))
+LOST_SIZES = ('16M', '512M', '8G')
+
+GOAL_ENTRY = {CRC: 500_000, NO_CRC: 1_500_000}
+GOAL_PROMPT = 10_000_000
+GOAL_FLAT = 1.5           # 64 GiB against 512 MiB
+GOAL_FAULT = 600
+GOAL_CALLS = 8            # plus one a chunk
+GOAL_LOST, GOAL_LOST_PART = 7 * MIB, 0.0025
+REPEAT = 0.001
+FAULT_TEST = 'heap_faults_exact'
+# What the kernel measures itself: "# bench NAME=NUMBER UNIT[, NAME=NUMBER UNIT..]".
+GOALS_BY_NAME = {'heap_fault': GOAL_FAULT}
+
+
+def verdict(value, goal):
+    return 'met' if value <= goal else 'missed'
+
+
+def number(value):
+    return f'{value:,}'.replace(',', ' ')
+
+
+def about(value):
+    """Two digits: what differs from run to run is not shown as if it did not."""
+    digits = max(len(str(value)) - 2, 0)
+    return 'about ' + number(round(value / 10 ** digits) * 10 ** digits)
+
+
+class Table:
+    """One table of the report: a title, a header, rows of words, a note below."""
+
+    def __init__(self, title, *header):
+        self.title, self.header, self.rows, self.note = title, header, [], ''
+
+    def add(self, *words):
+        self.rows.append([str(word) for word in words])
+
+    def text(self):
+        """Markdown that reads well as plain text."""
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
+        right = [all(re.match(r'[\d≤<+-]|about|$', row[i]) for row in self.rows) and i > 0
+                 for i in range(len(widths))]
+        rule = ['-' * (width - 1) + (':' if r else '-') for width, r in zip(widths, right)]
+        words = [f'### {self.title}', '']
+        for line in (self.header, rule, *self.rows):
+            cells = [cell.rjust(w) if r else cell.ljust(w)
+                     for cell, w, r in zip(line, widths, right)]
+            words.append('| ' + ' | '.join(cells) + ' |')
+        return '\n'.join(words + (['', self.note] if self.note else []))
+
+
+class Bench:
+    def __init__(self, build):
+        self.build = build
+        self.image = os.path.join(build, 'plinth.img')
+        self.program = counter.Program(build)
+        self.plugin = counter.build_plugin(os.path.join(build, 'bench'))
+        self.reports = {}       # (mem, cpu) -> JSON report at the prompt
+        self.numbers = {}       # for --json
+
+    def setup(self, mem, cpu, disk='ide', config='kaslr=off'):
+        return machine.Setup(self.image, mem=mem, cpu=cpu, disk=disk, config=config)
+
+    def report(self, mem, cpu=CRC):
+        if (mem, cpu) not in self.reports:
+            try:
+                self.reports[mem, cpu] = counter.plain(self.setup(mem, cpu))
+            except BenchError as error:
+                raise BenchError(f'{mem}, {cpu}: {error}') from None
+        return self.reports[mem, cpu]
+
+    def image_phys(self, mem, cpu):
+        return self.report(mem, cpu)['layout']['image_phys']
+
+    def boot(self, what, mem, cpu, disk):
+        """One counted boot; every station must have been passed."""
+        words = self.program.arguments(self.image_phys(mem, cpu))
+        result = counter.counted(self.setup(mem, cpu, disk), self.plugin, words)
+        try:
+            for _, station in STATIONS:
+                result.station(station)
+        except BenchError as error:
+            raise BenchError(f'{what}: {error}') from None
+        has = re.search(r'\bsse4_2\b', result.serial) is not None
+        if has != ('-sse4.2' not in cpu):
+            raise BenchError(f'{what}: the CPU is not the one that was asked for')
+        return result
+
+    # --- what is measured, one table each
+
+    def boots(self):
+        table = Table('Instructions from the boot sector, 512 MiB', 'boot', 'up to', 'own',
+                      'REP once', 'waiting', 'firmware', 'goal', '')
+        for what, disk, cpu in BOOTS:
+            result = self.boot(what, '512M', cpu, disk)
+            self.numbers[what] = {name: vars(c) for name, c in result.stations.items()}
+            for name, station in STATIONS:
+                count = result.station(station)
+                goal = self.boot_goal(name, cpu, count)
+                table.add(what, name, number(count.own), number(count.own_once),
+                          number(count.waiting), about(count.firmware), *goal)
+            if what == BOOTS[0][0]:
+                table.note = self.repeat(what, result, self.boot(what, '512M', cpu, disk))
+        return table
+
+    @staticmethod
+    def boot_goal(name, cpu, count):
+        if name == 'kernel entry':
+            goal = GOAL_ENTRY[cpu]
+            return f'< {number(goal)} own', verdict(count.own, goal)
+        if name == 'prompt':
+            return f'< {number(GOAL_PROMPT)} in all', verdict(count.total, GOAL_PROMPT)
+        return '', ''
+
+    def repeat(self, what, first, second):
+        """Says how far two runs differ; more than REPEAT is an error."""
+        worst = 0
+        for _, station in STATIONS:
+            a, b = first.station(station).own, second.station(station).own
+            worst = max(worst, abs(a - b) / a)
+            if abs(a - b) > a * REPEAT:
+                raise BenchError(f'{what}: own instructions up to {station!r} do not repeat: '
+                                 f'{a} and {b}')
+        self.numbers['repeat'] = worst
+        return (f'Two runs of "{what}" agreed within {REPEAT:.1%} of own instructions at '
+                'every station.')
+
+    def flatness(self):
+        table = Table('Own instructions to the prompt by RAM', 'RAM', 'pages of the map',
+                      'heap ready', 'prompt', 'against 512 MiB', 'goal', '')
+        base = None
+        for mem, cpu in SIZES:
+            result = self.boot(f'{mem}, {cpu}', mem, cpu, 'ide')
+            own = result.station('prompt').own
+            base = base or own
+            goal = ('', '')
+            if mem == '64G':
+                goal = f'≤ {GOAL_FLAT}', verdict(own, base * GOAL_FLAT)
+            pages = '1 GiB' if 'pdpe1gb' in cpu else '2 MiB'
+            table.add(machine_size(mem), pages, number(result.station('HEAP').own),
+                      number(own), f'{own / base:.2f}', *goal)
+            self.numbers[f'prompt {mem} {pages}'] = own
+        return table
+
+    def heap_fault(self):
+        table = Table('One heap page fault, instructions', 'what', 'number', 'goal', '')
+        names = [FAULT_TEST] + self.own_benches()
+        config = f"kaslr=off test={','.join(names)} report=json exit=1"
+        words = self.program.arguments(self.image_phys('512M', CRC))
+        result = counter.counted(self.setup('512M', CRC, config=config), self.plugin,
+                                 words, to_end=True)
+        if result.problem:
+            raise BenchError(f'heap fault: {result.problem}')
+        if not result.faults or len(result.faults) != result.report['heap']['faults']:
+            raise BenchError(f"heap fault: {len(result.faults)} faults counted, the kernel "
+                             f"served {result.report['heap']['faults']}")
+        costs = [total - zeroing for total, zeroing in result.faults]
+        middle = round(statistics.median(costs))
+        zeroing = round(statistics.median(z for _, z in result.faults))
+        table.add('stub to IRETQ, without zeroing, median', number(middle),
+                  f'< {GOAL_FAULT}', verdict(middle, GOAL_FAULT))
+        table.add('the same, least', number(min(costs)), '', '')
+        table.add('the same, most', number(max(costs)), '', '')
+        table.add('zeroing the frame, median', number(zeroing), '', '')
+        self.numbers['heap fault'] = {'median': middle, 'least': min(costs),
+                                      'most': max(costs), 'zeroing': zeroing}
+        for name, value, unit in kernel_lines(result.serial):
+            goal = GOALS_BY_NAME.get(name)
+            table.add(f'{name} as the kernel measured it ({unit})', number(value),
+                      f'< {goal}' if goal else '', verdict(value, goal) if goal else '')
+            self.numbers[name] = value
+        table.note = f'{len(costs)} faults, as many as the kernel says it served.'
+        return table
+
+    def own_benches(self):
+        """Self-tests called bench_*: the kernel's own measurements."""
+        return sorted(name[len('test_'):] for name in self.program.kernel
+                      if name.startswith('test_bench_'))
+
+    def bios(self):
+        table = Table('BIOS', 'what', 'number', 'goal', '')
+        loader = self.report('512M')['loader']
+        calls, sectors = loader['int13_calls'], loader['int13_sectors']
+        read = sectors * loader['sector_bytes']
+        goal = GOAL_CALLS + read // L['CHUNK_BYTES']
+        table.add('INT 13h calls', calls, f'≤ {goal}', verdict(calls, goal))
+        table.add('sectors read', f'{sectors} ({number(read)} bytes)', '', '')
+        self.numbers['bios'] = {'int13_calls': calls, 'sectors': sectors}
+        return table
+
+    def sizes(self):
+        table = Table('Bytes', 'what', 'used', 'free')
+        sizes = dict(self.loader_sizes())
+        loads = self.program.symbol
+        for name in ('text', 'rodata', 'data'):
+            end = 'bss_begin' if name == 'data' else f'{name}_end'
+            sizes[f'kernel {name}'] = loads(end).value - loads(f'{name}_begin').value, None
+        sizes['kernel bss'] = loads('bss_end').value - loads('bss_begin').value, None
+        for what, file in (('kernel on disk', 'kernel.bin.elf'), ('symbols', 'symbols.bin'),
+                           ('modules', 'modules.cpio'), ('image', 'plinth.img')):
+            sizes[what] = os.path.getsize(os.path.join(self.build, file)), None
+        for what, (used, free) in sizes.items():
+            table.add(what, number(used), '' if free is None else number(free))
+        self.numbers['bytes'] = {what: dict(zip(('used', 'free'), pair))
+                                 for what, pair in sizes.items()}
+        return table
+
+    def loader_sizes(self):
+        with open(os.path.join(self.build, 'disk.raw'), 'rb') as file:
+            sector = file.read(L['STAGE1_BYTES'])
+        rooms = ((L['MBR_BPB_END'], L['MBR_STAMP_BEGIN']),
+                 (L['MBR_STAMP_END'], L['MBR_FIELDS']))
+        free = sum(end - begin - len(sector[begin:end].rstrip(b'\0'))
+                   for begin, end in rooms)
+        room = sum(end - begin for begin, end in rooms)
+        yield 'stage1, code', (room - free, free)
+        for part in ('head', 'body'):
+            used = self.program.low(f'{part}_used') - self.program.low(f'{part}_begin')
+            yield f'stage2, {part}', (used, L[f'STAGE2_{part.upper()}_BYTES'] - used)
+
+    def ram_lost(self):
+        table = Table('RAM lost at the prompt', 'RAM', 'lost, KiB', 'goal, KiB', '')
+        for mem in LOST_SIZES:
+            frames = self.report(mem)['frames']
+            lost = frames['usable_bytes'] - frames['allocatable_bytes']
+            goal = int(GOAL_LOST + GOAL_LOST_PART * machine.parse_memory(mem))
+            table.add(machine_size(mem), number(lost // KIB), f'≤ {number(goal // KIB)}',
+                      verdict(lost, goal))
+            self.numbers[f'lost {mem}'] = lost
+        return table
+
+    def tables(self):
+        for measure in (self.boots, self.flatness, self.heap_fault, self.bios, self.sizes,
+                        self.ram_lost):
+            yield measure()
+
+    def profile(self, mem, cpu=CRC):
+        """(function, instructions) up to the prompt, most first."""
+        result = self.boot(mem, mem, cpu, 'ide')
+        return self.program.by_function(result.profile, self.image_phys(mem, cpu))
+
+
+def machine_size(mem):
+    return f'{mem[:-1]} {mem[-1]}iB'
+
+
+def kernel_lines(serial):
+    """(name, number, unit) of every measurement that the kernel printed."""
+    for line in re.findall(r'^# bench (.*)$', serial, re.M):
+        for part in line.split(','):
+            found = re.fullmatch(r'\s*(\w+)=(\d+)(?:\s+(\S.*))?', part)
+            if not found:
+                raise BenchError(f'not a measurement: "# bench {line}"')
+            yield found[1], int(found[2]), found[3] or 'instructions'
+
+
+def update(text):
+    with open(DOCUMENT, encoding='utf-8') as file:
+        old = file.read()
+    begin, end = (old.find(marker) for marker in MARKERS)
+    if not 0 <= begin < end:
+        raise BenchError(f'{DOCUMENT}: no {MARKERS[0]} and {MARKERS[1]} behind it')
+    new = f'{old[:begin]}{MARKERS[0]}\n{text}\n{old[end:]}'
+    with open(DOCUMENT + '.part', 'w', encoding='utf-8') as file:
+        file.write(new)
+    os.replace(DOCUMENT + '.part', DOCUMENT)
+
+
+def main():
+    options = argparse.ArgumentParser(
+        prog='bench.py', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument('--build', default='build')
+    options.add_argument('--json')
+    options.add_argument('--update', action='store_true')
+    options.add_argument('--profile', metavar='MEM')
+    options = options.parse_args()
+    try:
+        bench = Bench(options.build)
+        if options.profile:
+            for name, count in bench.profile(options.profile)[:40]:
+                print(f'{number(count):>14}  {name}')
+            return 0
+        parts = []
+        for table in bench.tables():
+            parts.append(table.text())
+            print(parts[-1] + '\n', flush=True)
+        if options.json:
+            with open(options.json, 'w', encoding='utf-8') as file:
+                json.dump(bench.numbers, file, indent=1)
+        if options.update:
+            update('\n\n'.join(parts))
+    except machine.ParameterError as error:
+        print(f'bench: {error}', file=sys.stderr)
+        return 2
+    except (BenchError, machine.EmulatorError, ElfError, OSError) as error:
+        print(f'bench: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
