@@ -119,15 +119,15 @@ void report_milestones(void)
 {
     u64 hz = tsc_hz();
     const u64 *tsc = handover.info.milestone_tsc;
-    u64 start = tsc[MILESTONE_STAGE1] ? tsc[MILESTONE_STAGE1] : tsc[MILESTONE_STAGE2],
-        last = start;
-    log_print("milestones since stage1 (TSC %lu.%03lu MHz)\n", hz / 1000000,
-              hz / 1000 % 1000);
+    u64 start = tsc[MILESTONE_STAGE1] ? tsc[MILESTONE_STAGE1] : tsc[MILESTONE_STAGE2];
+    u64 last = start;
+    log_print("milestones since stage1, microseconds (TSC %lu.%03lu MHz, %s)\n",
+              hz / 1000000, hz / 1000 % 1000, tsc_source_name(tsc_source_now()));
     for (u32 i = 0; i < MILESTONE_COUNT; i++) {
         if (tsc[i] == 0)
             continue;
-        log_print("  %-16s %14lu ticks  +%lu\n", milestone_name(i), tsc[i] - start,
-                  tsc[i] - last);
+        log_print("  %-16s %10lu  +%lu\n", milestone_name(i),
+                  tsc_to_ns(tsc[i] - start) / 1000, tsc_to_ns(tsc[i] - last) / 1000);
         last = tsc[i];
     }
 }

@@ -396,7 +396,7 @@ enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
 
 struct frame pmm_frame(pfn_t pfn)
 {
-    if (!ram_contains(pfn_to_phys(pfn), PAGE_BYTES))
+    if (pmm.total == 0 || !ram_contains(pfn_to_phys(pfn), PAGE_BYTES))
         return frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0);
     if (*area_counter(area_of(pfn)) & AREA_UNTOUCHED)
         return frame_make(OWNER_NONE, FRAME_NEW, 0, 0);

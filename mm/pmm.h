@@ -90,7 +90,8 @@ void pmm_loader_reclaim(void);
 
 void pmm_stats_get(struct pmm_stats *out);
 
-/* What a frame is; FRAME_ABSENT for what is not RAM. Reads only, any context. */
+/* What a frame is; FRAME_ABSENT for what is not RAM, and for all before pmm_init. Reads
+ * only, any context. */
 struct frame pmm_frame(pfn_t pfn);
 
 /* Walks every area and compares all counters with bits and words; panics on a

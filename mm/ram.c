@@ -3,6 +3,7 @@
 
 u64 ram_section_bits[RAM_SECTIONS / 64];
 
+/* NULL before ram_init: then nothing is RAM, so that the death of an early step can ask. */
 static const struct memmap *clean_map;
 static u16
     ram_index[MEMMAP_RANGE_MAX]; /* positions of the RAM ranges in the clean map */
@@ -44,7 +45,7 @@ bool ram_range(u32 index, struct phys_range *out)
 
 bool ram_contains(phys_t base, u64 bytes)
 {
-    return memmap_covers(clean_map, base.raw, bytes, E820_USABLE);
+    return clean_map && memmap_covers(clean_map, base.raw, bytes, E820_USABLE);
 }
 
 bool ram_overlaps(phys_t base, u64 bytes)
