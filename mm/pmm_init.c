@@ -11,14 +11,9 @@
 #include "mm/pmm_internal.h"
 #include "mm/ram.h"
 
-/* Opens an area whose frames are not all free RAM: what is not RAM is taken and ABSENT.
- */
-static void area_open_partial(u64 area)
+/* Frames of an area that are not RAM become taken and ABSENT; returns how many are RAM. */
+static u16 area_punch_holes(u64 area)
 {
-    u16 *counter = area_counter(area);
-    if (!(*counter & AREA_UNTOUCHED))
-        return;
-    area_words_init(area);
     u16 ram = 0;
     for (u32 i = 0; i < AREA_FRAMES; i++) {
         pfn_t pfn = pfn_make((area << AREA_ORDER) + i);
@@ -29,9 +24,20 @@ static void area_open_partial(u64 area)
         *frame_at(pfn) = frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0);
         area_bits(area)[i / 64] |= 1UL << (i % 64);
     }
-    *counter = ram;
-    pmm.untouched -= ram;
-    pmm.unpromised += ram;
+    return ram;
+}
+
+/* Opens an area that is about to be taken in part, or that RAM does not fill. */
+static void area_open_partial(u64 area)
+{
+    u16 *counter = area_counter(area);
+    if (!(*counter & AREA_UNTOUCHED))
+        return;
+    area_words_init(area);
+    bool whole = ram_contains(phys_make(area << PAGE_2M_SHIFT), PAGE_2M_BYTES);
+    *counter = whole ? AREA_FRAMES : area_punch_holes(area);
+    pmm.untouched -= *counter;
+    pmm.unpromised += *counter;
 }
 
 /* Counters of a span: 512 untouched frames each; areas that RAM fills in part are
@@ -54,19 +60,26 @@ static void rims_open(void)
     }
 }
 
-/* Names one free frame's owner for good. The caller has made sure that it is RAM. */
-static void frame_reserve(pfn_t pfn, enum frame_owner owner, enum frame_state state)
+/* Names the owner of `count` free frames of one area, for good. The caller has made sure
+ * that they are RAM. */
+static void area_reserve(u64 first, u64 count, enum frame_owner owner,
+                         enum frame_state state)
 {
-    u64 area = area_of(pfn);
+    u64 area = first >> AREA_ORDER;
+    struct frame word = frame_make(owner, state, 0, 1);
     area_open_partial(area);
-    struct frame *frame = frame_at(pfn);
-    if (frame_state_of(*frame) != FRAME_NEW)
-        panic_code(CODE_FR_02, "frame P:%#lx is claimed by %s and by %s",
-                   pfn_to_phys(pfn).raw, frame_owner_name(frame_owner_of(*frame)),
-                   frame_owner_name(owner));
-    *frame = frame_make(owner, state, 0, 1);
-    area_bits(area)[pfn.raw % AREA_FRAMES / 64] |= 1UL << (pfn.raw % 64);
-    *area_counter(area) -= 1;
+    for (u64 n = first; n < first + count; n++) {
+        struct frame *frame = frame_at(pfn_make(n));
+        if (frame_state_of(*frame) != FRAME_NEW)
+            panic_code(CODE_FR_02, "frame P:%#lx is claimed by %s and by %s",
+                       n << PAGE_SHIFT, frame_owner_name(frame_owner_of(*frame)),
+                       frame_owner_name(owner));
+        *frame = word;
+        area_bits(area)[n % AREA_FRAMES / 64] |= 1UL << (n % 64);
+    }
+    *area_counter(area) -= (u16)count;
+    pmm.unpromised -= count;
+    pmm.owned[owner] += count;
 }
 
 static void use_reserve(const struct pmm_use *use)
@@ -79,11 +92,12 @@ static void use_reserve(const struct pmm_use *use)
         panic_code(CODE_FR_02,
                    "P:%#lx, %lu frames, are claimed by %s but are not all RAM",
                    use->base.raw, use->frames, frame_owner_name(use->owner));
-    for (u64 i = 0; i < use->frames; i++)
-        frame_reserve(pfn_add(phys_to_pfn(use->base), i), use->owner,
-                      plain ? FRAME_USED : FRAME_RESERVED);
-    pmm.unpromised -= use->frames;
-    pmm.owned[use->owner] += use->frames;
+    u64 first = use->base.raw >> PAGE_SHIFT, end = first + use->frames;
+    while (first < end) {
+        u64 count = MIN(end - first, AREA_FRAMES - first % AREA_FRAMES);
+        area_reserve(first, count, use->owner, plain ? FRAME_USED : FRAME_RESERVED);
+        first += count;
+    }
 }
 
 /* Below 1 MiB nothing is given out unasked: frame 0 is the firmware's, the loader's
@@ -99,9 +113,7 @@ static void low_reserve(void)
             owner = OWNER_FIRMWARE;
         else if (pfn_to_phys(pfn).raw < LOADER_END_PHYS)
             owner = OWNER_LOADER;
-        frame_reserve(pfn, owner, FRAME_RESERVED);
-        pmm.unpromised--;
-        pmm.owned[owner]++;
+        area_reserve(n, 1, owner, FRAME_RESERVED);
     }
 }
 

@@ -7,7 +7,7 @@
 %include "stage2/stage2.inc"
 
 extern a20_probe, a20_method, a20_guard, gate_clear
-extern gate_eax, gate_end
+extern gate_eax
 
 %define PORT_FAST       0x92
 %define PORT_KEYBOARD   0x60

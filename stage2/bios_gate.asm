@@ -15,7 +15,7 @@
 
 extern gdt_register, idt32_register, a20_keep, a20_guard
 extern gate_esp, gate_target, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_esi, gate_edi, gate_ebp
-extern gate_ds, gate_es, gate_flags, gate_calls, gate_end
+extern gate_ds, gate_es, gate_flags, gate_calls
 
 section .head
 bits 32

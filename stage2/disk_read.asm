@@ -12,8 +12,8 @@
 
 extern edd_probe, edd_read, chs_init, chs_read, disk_bios, gate_clear, crc32c
 extern disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
-extern disk_timeouts, disk_status, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
-extern sector_bytes, sector_shift, base_marker, int13_sectors, chs_sectors, crc_found, crc_wanted
+extern disk_timeouts, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
+extern sector_shift, base_marker, int13_sectors, chs_sectors, crc_found, crc_wanted
 extern disk_function
 
 %define BDA_TICKS       0x46C

@@ -62,6 +62,8 @@ drive_find:
         cmp     dword [edi], ELF_MAGIC
         jne     .sector
         inc     byte [base_marker]
+        xor     ecx, ecx
+        mov     edx, DISK_PARTITION
         quirk   QUIRK_BASE_SHIFTED
 .sector:
         mov     ecx, [sector_bytes]

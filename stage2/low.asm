@@ -19,7 +19,7 @@ low_zero:
 
 ; One BIOS call: registers in, registers out.
 global gate_esp, gate_target, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_esi, gate_edi, gate_ebp
-global gate_ds, gate_es, gate_flags, gate_calls, gate_end
+global gate_ds, gate_es, gate_flags, gate_calls
 gate_eax:               resd 1
 gate_ebx:               resd 1
 gate_ecx:               resd 1
@@ -30,7 +30,6 @@ gate_ebp:               resd 1
 gate_ds:                resw 1
 gate_es:                resw 1
 gate_flags:             resd 1
-gate_end:
 gate_esp:               resd 1
 gate_target:            resd 1
 gate_calls:             resd 1
@@ -83,14 +82,13 @@ fault_eip:              resd 1
 fault_cr2:              resd 1
 
 ; The processor, A20, memory.
-global cpu_max_basic, cpu_features, cpu_features2, a20_method, a20_guard, a20_probe, loops_left
+global cpu_max_basic, cpu_features, cpu_features2, a20_method, a20_guard, a20_probe
 global e820_count, e820_source, e820_next, int12_kib, bda_kib, ebda_segment, low_top, map32_count
 cpu_max_basic:          resd 1
 cpu_features:           resd 1          ; CPUID 1 EDX; 0 without CPUID
 cpu_features2:          resd 1          ; CPUID 1 ECX
 a20_method:             resd 1
 a20_probe:              resd 1          ; compared with the dword 1 MiB above
-loops_left:             resd 1
 a20_guard:              resb 1          ; 1 = re-test A20 after each BIOS call
                         resb 3
 e820_count:             resd 1

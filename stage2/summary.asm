@@ -8,7 +8,7 @@
 %include "stage2/stage2.inc"
 
 extern put_text, screen_direct, screen_at
-extern disk_drive, disk_edd, sector_bytes, int13_calls, quirks_noted, kernel_base, payload_bytes
+extern disk_drive, int13_calls, quirks_noted, kernel_base, payload_bytes
 
 %define BDA_MODE        0x449
 %define BDA_CURSOR      0x450                   ; column, row of page 0

@@ -231,8 +231,9 @@ def read_text(path):
         return ''
 
 
-def run(setup, extra, folder, to_end):
-    """Boots to the prompt or to the machine's own end; returns what COM1 said."""
+def run(setup, extra, folder, to_end=False, done=None):
+    """Boots to the prompt and on until done(), or to the machine's own end. Returns what
+    COM1 said and, in words, why the boot ended before its time."""
     serial = os.path.join(folder, 'serial')
     setup = replace(setup, serial=False,
                     extra=(*setup.extra, *extra, '-serial', f'file:{serial}'))
@@ -244,24 +245,22 @@ def run(setup, extra, folder, to_end):
             found = vm.wait_for(f'{PROMPT}|{ktap.DEATH.pattern}', source='e9')
         except EmulatorError as error:
             return read_text(serial), str(error).splitlines()[0]
-        settle(serial)
-    return read_text(serial), found[0] if found[1] else None
-
-
-def settle(serial):
-    """The prompt goes to COM1 last, E9 may be ahead by a line."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        if re.search(PROMPT, ktap.plain(read_text(serial)), re.M):
-            return
-        time.sleep(0.02)
+        if found[1]:
+            return read_text(serial), found[0]
+        end = time.monotonic() + 10     # the prompt may reach E9 before it reaches COM1
+        while time.monotonic() < end:
+            vm.pump(0.02)
+            if re.search(PROMPT, ktap.plain(read_text(serial)), re.M) and \
+                    (done is None or done()):
+                return read_text(serial), None
+    return read_text(serial), 'nothing happens behind the prompt'
 
 
 def plain(setup):
-    """The JSON report at the prompt; what the machine was asked is in the configuration."""
+    """The JSON report at the prompt."""
     with tempfile.TemporaryDirectory() as folder:
         setup = replace(setup, config=f'{setup.config} report=json')
-        serial, problem = run(setup, (), folder, to_end=False)
+        serial, problem = run(setup, (), folder)
     report = ktap.report(serial)
     if problem or not report:
         raise BenchError(f"no JSON report: {problem or 'the kernel printed none'}")
@@ -273,12 +272,9 @@ def counted(setup, plugin, arguments, to_end=False):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, 'counts')
         words = ','.join([plugin, f'out={out}', *arguments])
-        serial, problem = run(setup, ('-plugin', words, *ICOUNT), folder, to_end)
-        end = time.monotonic() + 5
+        serial, problem = run(setup, ('-plugin', words, *ICOUNT), folder, to_end,
+                              lambda: parse(read_text(out)).complete)
         result = parse(read_text(out))
-        while not (to_end or problem or result.complete) and time.monotonic() < end:
-            time.sleep(0.05)
-            result = parse(read_text(out))
     result.serial, result.report = ktap.plain(serial), ktap.report(serial)
     result.problem = problem
     return result
