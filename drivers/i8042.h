@@ -17,7 +17,7 @@ bool i8042_init(void);
 bool i8042_is_present(void);
 
 /* The next character typed, or -1. Looks at the controller itself too. Enter is '\n', Backspace
- * '\b', Escape 27, Ctrl with a letter 1..26. */
+ * '\b', Ctrl with a letter 1..26; Escape and function keys are nothing. */
 int i8042_poll(void);
 
 /* For the interrupt handler. */

@@ -140,7 +140,7 @@ static void run_halt(u32 argc, const char *const argv[])
 static const struct monitor_command commands[] = {
     { "help", "[NAME]", "this list, or one line of it", 0, 1, run_help },
     { "cpu", "", "processor, features, control registers, interrupts", 0, 0, run_cpu },
-    { "log", "[LEVEL]", "the log so far, or show error, warn, info, debug from now on", 0, 1,
+    { "log", "[LEVEL]", "the log so far; with error, warn, info, debug: the level", 0, 1,
       run_log },
     { "reboot", "", "restart the machine", 0, 0, run_reboot },
     { "halt", "", "stop for good", 0, 0, run_halt },

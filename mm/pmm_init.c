@@ -60,6 +60,19 @@ static void rims_open(void)
     }
 }
 
+/* An area that has one owner from the start: nothing in it was ever free. */
+static void area_reserve_whole(u64 area, struct frame word)
+{
+    struct frame *frame = frame_at(pfn_make(area << AREA_ORDER));
+    for (u32 i = 0; i < AREA_FRAMES; i++)
+        frame[i] = word;
+    for (u32 i = 0; i < AREA_WORDS; i++)
+        area_bits(area)[i] = ~0UL;
+    *area_counter(area) = 0;
+    pmm.untouched -= AREA_FRAMES;
+    pmm.owned[frame_owner_of(word)] += AREA_FRAMES;
+}
+
 /* Names the owner of `count` free frames of one area, for good. The caller has made sure
  * that they are RAM. */
 static void area_reserve(u64 first, u64 count, enum frame_owner owner,
@@ -67,6 +80,10 @@ static void area_reserve(u64 first, u64 count, enum frame_owner owner,
 {
     u64 area = first >> AREA_ORDER;
     struct frame word = frame_make(owner, state, 0, 1);
+    if (count == AREA_FRAMES && (*area_counter(area) & AREA_UNTOUCHED)) {
+        area_reserve_whole(area, word);
+        return;
+    }
     area_open_partial(area);
     for (u64 n = first; n < first + count; n++) {
         struct frame *frame = frame_at(pfn_make(n));

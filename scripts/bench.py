@@ -8,7 +8,8 @@ Every number stands beside its goal, as "met" or "missed"; a missed goal is no f
 --json writes all numbers, those of every milestone too; --update rewrites the tables in
 docs/performance.md; --profile MEM tells instead what a boot with so much RAM spends its
 instructions on, by function.
-Exit: 0 measured, 1 a boot did not reach a station or counts did not repeat, 2 wrong call.
+Exit: 0 measured, 1 a boot did not reach a station or counts did not repeat, 2 wrong
+call.
 docs/performance.md says how each number is taken.
 """
 import argparse
@@ -53,8 +54,13 @@ FAULT_TEST = 'heap_faults_exact'
 GOALS_BY_NAME = {'heap_fault': GOAL_FAULT}
 
 
-def verdict(value, goal):
-    return 'met' if value <= goal else 'missed'
+def below(value, goal, what=''):
+    """The two last cells of a row."""
+    return f'< {number(goal)}{what}', 'met' if value < goal else 'missed'
+
+
+def at_most(value, goal):
+    return f'≤ {number(goal)}', 'met' if value <= goal else 'missed'
 
 
 def number(value):
@@ -80,9 +86,9 @@ class Table:
         """Markdown that reads well as plain text."""
         lines = [self.header, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
-        right = [all(re.match(r'[\d≤<+-]|about|$', row[i]) for row in self.rows) and i > 0
+        right = [i > 0 and all(re.match(r'[\d≤<]|about|$', row[i]) for row in self.rows)
                  for i in range(len(widths))]
-        rule = ['-' * (width - 1) + (':' if r else '-') for width, r in zip(widths, right)]
+        rule = ['-' * (w - 1) + (':' if r else '-') for w, r in zip(widths, right)]
         words = [f'### {self.title}', '']
         for line in (self.header, rule, *self.rows):
             cells = [cell.rjust(w) if r else cell.ljust(w)
@@ -131,8 +137,8 @@ class Bench:
     # --- what is measured, one table each
 
     def boots(self):
-        table = Table('Instructions from the boot sector, 512 MiB', 'boot', 'up to', 'own',
-                      'REP once', 'waiting', 'firmware', 'goal', '')
+        table = Table('Instructions from the boot sector, 512 MiB', 'boot', 'up to',
+                      'own', 'REP once', 'waiting', 'firmware', 'goal', '')
         for what, disk, cpu in BOOTS:
             result = self.boot(what, '512M', cpu, disk)
             self.numbers[what] = {name: vars(c) for name, c in result.stations.items()}
@@ -142,16 +148,16 @@ class Bench:
                 table.add(what, name, number(count.own), number(count.own_once),
                           number(count.waiting), about(count.firmware), *goal)
             if what == BOOTS[0][0]:
-                table.note = self.repeat(what, result, self.boot(what, '512M', cpu, disk))
+                again = self.boot(what, '512M', cpu, disk)
+                table.note = self.repeat(what, result, again)
         return table
 
     @staticmethod
     def boot_goal(name, cpu, count):
         if name == 'kernel entry':
-            goal = GOAL_ENTRY[cpu]
-            return f'< {number(goal)} own', verdict(count.own, goal)
+            return below(count.own, GOAL_ENTRY[cpu], ' own')
         if name == 'prompt':
-            return f'< {number(GOAL_PROMPT)} in all', verdict(count.total, GOAL_PROMPT)
+            return below(count.total, GOAL_PROMPT, ' in all')
         return '', ''
 
     def repeat(self, what, first, second):
@@ -161,11 +167,11 @@ class Bench:
             a, b = first.station(station).own, second.station(station).own
             worst = max(worst, abs(a - b) / a)
             if abs(a - b) > a * REPEAT:
-                raise BenchError(f'{what}: own instructions up to {station!r} do not repeat: '
-                                 f'{a} and {b}')
+                raise BenchError(f'{what}: own instructions up to {station!r} do not '
+                                 f'repeat: {a} and {b}')
         self.numbers['repeat'] = worst
-        return (f'Two runs of "{what}" agreed within {REPEAT:.1%} of own instructions at '
-                'every station.')
+        return (f'Two runs of "{what}" agreed within {REPEAT:.1%} of own instructions '
+                'at every station.')
 
     def flatness(self):
         table = Table('Own instructions to the prompt by RAM', 'RAM', 'pages of the map',
@@ -177,7 +183,7 @@ class Bench:
             base = base or own
             goal = ('', '')
             if mem == '64G':
-                goal = f'≤ {GOAL_FLAT}', verdict(own, base * GOAL_FLAT)
+                goal = at_most(own / base, GOAL_FLAT)
             pages = '1 GiB' if 'pdpe1gb' in cpu else '2 MiB'
             table.add(machine_size(mem), pages, number(result.station('HEAP').own),
                       number(own), f'{own / base:.2f}', *goal)
@@ -186,38 +192,48 @@ class Bench:
 
     def heap_fault(self):
         table = Table('One heap page fault, instructions', 'what', 'number', 'goal', '')
-        names = [FAULT_TEST] + self.own_benches()
-        config = f"kaslr=off test={','.join(names)} report=json exit=1"
-        words = self.program.arguments(self.image_phys('512M', CRC))
-        result = counter.counted(self.setup('512M', CRC, config=config), self.plugin,
-                                 words, to_end=True)
-        if result.problem:
-            raise BenchError(f'heap fault: {result.problem}')
+        result = self.tests([FAULT_TEST])
         if not result.faults or len(result.faults) != result.report['heap']['faults']:
-            raise BenchError(f"heap fault: {len(result.faults)} faults counted, the kernel "
-                             f"served {result.report['heap']['faults']}")
+            raise BenchError(f"heap fault: {len(result.faults)} faults counted, the "
+                             f"kernel served {result.report['heap']['faults']}")
         costs = [total - zeroing for total, zeroing in result.faults]
         middle = round(statistics.median(costs))
         zeroing = round(statistics.median(z for _, z in result.faults))
         table.add('stub to IRETQ, without zeroing, median', number(middle),
-                  f'< {GOAL_FAULT}', verdict(middle, GOAL_FAULT))
+                  *below(middle, GOAL_FAULT))
         table.add('the same, least', number(min(costs)), '', '')
         table.add('the same, most', number(max(costs)), '', '')
         table.add('zeroing the frame, median', number(zeroing), '', '')
         self.numbers['heap fault'] = {'median': middle, 'least': min(costs),
                                       'most': max(costs), 'zeroing': zeroing}
-        for name, value, unit in kernel_lines(result.serial):
-            goal = GOALS_BY_NAME.get(name)
-            table.add(f'{name} as the kernel measured it ({unit})', number(value),
-                      f'< {goal}' if goal else '', verdict(value, goal) if goal else '')
-            self.numbers[name] = value
         table.note = f'{len(costs)} faults, as many as the kernel says it served.'
         return table
 
-    def own_benches(self):
-        """Self-tests called bench_*: the kernel's own measurements."""
-        return sorted(name[len('test_'):] for name in self.program.kernel
-                      if name.startswith('test_bench_'))
+    def kernel_benches(self):
+        """The kernel's own measurements: what its self-tests bench_* print."""
+        table = Table("The kernel's own measurements", 'what', 'number', 'unit',
+                      'goal', '')
+        names = sorted(name[len('test_'):] for name in self.program.kernel
+                       if name.startswith('test_bench_'))
+        lines = list(kernel_lines(self.tests(names).serial)) if names else []
+        if names and not lines:
+            raise BenchError(f"{', '.join(names)}: no line \"# bench NAME=NUMBER UNIT\"")
+        for name, value, unit in lines:
+            goal = GOALS_BY_NAME.get(name)
+            table.add(name, number(value), unit,
+                      *(below(value, goal) if goal else ('', '')))
+            self.numbers[name] = value
+        return table
+
+    def tests(self, names):
+        """One counted boot that runs these self-tests and leaves the emulator."""
+        config = f"kaslr=off test={','.join(names)} report=json exit=1"
+        words = self.program.arguments(self.image_phys('512M', CRC))
+        result = counter.counted(self.setup('512M', CRC, config=config), self.plugin,
+                                 words, to_end=True)
+        if result.problem:
+            raise BenchError(f"{', '.join(names)}: {result.problem}")
+        return result
 
     def bios(self):
         table = Table('BIOS', 'what', 'number', 'goal', '')
@@ -225,7 +241,7 @@ class Bench:
         calls, sectors = loader['int13_calls'], loader['int13_sectors']
         read = sectors * loader['sector_bytes']
         goal = GOAL_CALLS + read // L['CHUNK_BYTES']
-        table.add('INT 13h calls', calls, f'≤ {goal}', verdict(calls, goal))
+        table.add('INT 13h calls', calls, *at_most(calls, goal))
         table.add('sectors read', f'{sectors} ({number(read)} bytes)', '', '')
         self.numbers['bios'] = {'int13_calls': calls, 'sectors': sectors}
         return table
@@ -233,13 +249,15 @@ class Bench:
     def sizes(self):
         table = Table('Bytes', 'what', 'used', 'free')
         sizes = dict(self.loader_sizes())
-        loads = self.program.symbol
+        symbol = self.program.symbol
         for name in ('text', 'rodata', 'data'):
-            end = 'bss_begin' if name == 'data' else f'{name}_end'
-            sizes[f'kernel {name}'] = loads(end).value - loads(f'{name}_begin').value, None
-        sizes['kernel bss'] = loads('bss_end').value - loads('bss_begin').value, None
-        for what, file in (('kernel on disk', 'kernel.bin.elf'), ('symbols', 'symbols.bin'),
-                           ('modules', 'modules.cpio'), ('image', 'plinth.img')):
+            begin = symbol(f'{name}_begin').value
+            end = symbol('bss_begin' if name == 'data' else f'{name}_end').value
+            sizes[f'kernel {name}'] = end - begin, None
+        sizes['kernel bss'] = symbol('bss_end').value - symbol('bss_begin').value, None
+        for what, file in (('kernel on disk', 'kernel.bin.elf'),
+                           ('symbols', 'symbols.bin'), ('modules', 'modules.cpio'),
+                           ('image', 'plinth.img')):
             sizes[what] = os.path.getsize(os.path.join(self.build, file)), None
         for what, (used, free) in sizes.items():
             table.add(what, number(used), '' if free is None else number(free))
@@ -266,14 +284,14 @@ class Bench:
             frames = self.report(mem)['frames']
             lost = frames['usable_bytes'] - frames['allocatable_bytes']
             goal = int(GOAL_LOST + GOAL_LOST_PART * machine.parse_memory(mem))
-            table.add(machine_size(mem), number(lost // KIB), f'≤ {number(goal // KIB)}',
-                      verdict(lost, goal))
+            table.add(machine_size(mem), number(lost // KIB),
+                      *at_most(lost // KIB, goal // KIB))
             self.numbers[f'lost {mem}'] = lost
         return table
 
     def tables(self):
-        for measure in (self.boots, self.flatness, self.heap_fault, self.bios, self.sizes,
-                        self.ram_lost):
+        for measure in (self.boots, self.flatness, self.heap_fault, self.kernel_benches,
+                        self.bios, self.sizes, self.ram_lost):
             yield measure()
 
     def profile(self, mem, cpu=CRC):

@@ -49,9 +49,10 @@ class Qemu:
             os.killpg(self.process.pid, signal.SIGKILL)
         if self.process:
             self.process.wait()
-        for channel in (self.qmp, self.com1):
-            if channel:
-                channel.close()
+        if self.qmp:
+            self.qmp.close()
+        for end in self.com1 or ():
+            os.close(end)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def path(self, name):
@@ -63,6 +64,16 @@ class Qemu:
         server.listen(1)
         server.settimeout(0.1)
         return server
+
+    def _open_serial(self):
+        """Pipes, not a socket: a socket is full after some 200 unread characters, and a
+        guest waits for its transmitter only so long. Opened for both directions, so that
+        neither end ever sees the end of the file."""
+        ends = []
+        for name in ('com1.out', 'com1.in'):
+            os.mkfifo(self.path(name))
+            ends.append(os.open(self.path(name), os.O_RDWR | os.O_NONBLOCK))
+        return ends
 
     def _accept(self, server):
         end = time.monotonic() + 30
@@ -80,12 +91,12 @@ class Qemu:
     def _start(self):
         disk = prepare_image(self.setup, self.folder)
         command = qemu_command(self.setup, disk, self.folder, self.rubbish_folder)
-        servers = [self._listen('qmp')]
+        server = self._listen('qmp')
         command += ['-chardev', f'socket,id=qmp,path={self.path("qmp")}',
                     '-mon', 'chardev=qmp,mode=control']
         if self.setup.serial:
-            servers.append(self._listen('com1'))
-            command += ['-chardev', f'socket,id=com1,path={self.path("com1")}',
+            self.com1 = self._open_serial()
+            command += ['-chardev', f'pipe,id=com1,path={self.path("com1")}',
                         '-serial', 'chardev:com1']
         if self.paused:
             command.append('-S')
@@ -98,8 +109,7 @@ class Qemu:
                     stdin=subprocess.DEVNULL, stdout=errors, start_new_session=True)
             except FileNotFoundError as error:
                 raise EmulatorError(f'{error.filename} is not installed') from None
-        channels = [self._accept(server) for server in servers]
-        self.qmp, self.com1 = (channels + [None])[:2]
+        self.qmp = self._accept(server)
         try:
             self.command('qmp_capabilities')
         except EmulatorError:   # its own words say more
@@ -108,38 +118,41 @@ class Qemu:
 
     # --- moving things along
 
-    def _receive(self, channel):
+    def _take_serial(self):
         try:
-            return channel.recv(65536)
-        except ConnectionError:
-            return b''
-
-    def pump(self, seconds=0.05):
-        """Takes in what arrived, waiting at most so long for something."""
-        channels = [c for c in (self.com1, self.qmp) if c]
-        if not channels:
-            time.sleep(seconds)
-        ready = select.select(channels, [], [], seconds)[0] if channels else []
-        for channel in ready:
-            data = self._receive(channel)
-            if channel is self.com1:
+            while True:
+                data = os.read(self.com1[0], 65536)
                 self.serial += data.decode('latin-1')
                 if self.echo:
                     self.echo(data)
-            else:
-                self.qmp_bytes += data
-            if not data:
-                channel.close()
-                if channel is self.com1:
-                    self.com1 = None
-                else:
-                    self.qmp = None
+        except BlockingIOError:
+            pass
+
+    def _take_qmp(self):
+        try:
+            data = self.qmp.recv(65536)
+        except ConnectionError:
+            data = b''
+        self.qmp_bytes += data
+        if not data:
+            self.qmp.close()
+            self.qmp = None
+
+    def pump(self, seconds=0.05):
+        """Takes in what arrived, waiting at most so long for something."""
+        channels = [self.qmp] * bool(self.qmp) + (self.com1 or [])[:1]
+        over = self.process.poll() is not None   # before reading: nothing comes after
+        ready = select.select(channels, [], [], 0 if over else seconds)[0]
+        if self.com1:
+            self._take_serial()
+        if self.qmp in ready:
+            self._take_qmp()
         replies = []
         while b'\n' in self.qmp_bytes:
             line, _, self.qmp_bytes = self.qmp_bytes.partition(b'\n')
             message = json.loads(line)
             (self.events if 'event' in message else replies).append(message)
-        if self.ended is None and not channels and self.process.poll() is not None:
+        if self.ended is None and over and not self.qmp:
             self.ended = self._exit_reason(self.process.returncode)
         return replies
 
@@ -214,7 +227,13 @@ class Qemu:
         return self.command('human-monitor-command', **{'command-line': line})
 
     def send(self, text):
-        self.com1.sendall(text.encode('latin-1'))
+        """To COM1; waits while the guest takes it."""
+        data = text.encode('latin-1')
+        while data:
+            try:
+                data = data[os.write(self.com1[1], data):]
+            except BlockingIOError:
+                self.pump()
 
     def send_keys(self, names):
         for name in names:

@@ -102,9 +102,10 @@ disk_read:
         jmp     .judge
 .chs:   call    chs_read
 
-; CF and AH together; a count below ours is believed as far as it goes.
+; CF and AH together; a count below ours is believed as far as it goes. EDX is for quirks.
 .judge: mov     ebx, [disk_count]
         mov     ecx, [disk_done]
+        mov     edx, [disk_lba]
         setc    al
         dec     ecx
         cmp     ecx, ebx                        ; 0 and anything above ours: not a count
@@ -124,7 +125,6 @@ disk_read:
         jz      .took
 .suspect:
         mov     ecx, ebx
-        mov     edx, [disk_lba]
         quirk   QUIRK_READ_SUSPECT
 ; EBX sectors arrived.
 .took:  add     [disk_lba], ebx
@@ -144,7 +144,6 @@ disk_read:
         inc     dword [disk_tries]
         inc     dword [disk_here]
         mov     ecx, ebx
-        mov     edx, [disk_lba]
         quirk   QUIRK_READ_RETRIED
         cmp     byte [disk_quick], 0
         jne     .lost
@@ -187,7 +186,6 @@ disk_read:
         call    chs_init
         jc      .lost
         mov     byte [disk_edd], 0
-        mov     edx, [disk_lba]
         quirk   QUIRK_EDD_DROPPED
         call    disk_limit_full
         mov     dword [disk_here], 0
@@ -238,14 +236,14 @@ wait_ticks:
         ret
 
 ; Read and prove. In: as disk_read, EDX = CRC-32C wanted. A wrong sum is read again with an eighth
-; of the size, then sector by sector. Out: CF = 1: impossible; crc_found tells whether read or sum
-; failed (disk_status of a failed read is not 0 then).
+; of the size, then sector by sector. Out: CF = 1: impossible; crc_found = the sum, or 0 when the
+; read itself failed.
 global disk_read_proven
 disk_read_proven:
         pushad
         mov     [crc_wanted], edx
 .try:   call    disk_read
-        jc      .failed
+        jc      .unread
         push    eax
         mov     esi, edi
         call    crc32c
@@ -269,6 +267,9 @@ disk_read_proven:
         pop     ecx
         jne     .try
         call    disk_limit_full
+        jmp     .failed
+.unread:
+        mov     dword [crc_found], 0
 .failed:
         popad
         stc

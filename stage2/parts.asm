@@ -174,6 +174,8 @@ manifest_check:
         lea     esi, [ebp + sizeof_manifest_head]
         cmp     dword [esi + manifest_entry_kind], MANIFEST_KERNEL
         jne     .bad
+        cmp     dword [esi + manifest_entry_bytes], 0
+        je      .bad
         mov     eax, [esi + manifest_entry_memory_bytes]
         dec     eax
         js      .bad                            ; none, or 2 GiB and more

@@ -10,7 +10,7 @@
 extern disk_read_proven, elf_check, text_disk
 extern kernel_base, kernel_bytes, segments, segment_count, symbols_phys, symbols_bytes
 extern payload_end, payload_bytes, module_count, chunk_number, chunk_entry
-extern crc_found, crc_wanted, disk_status, disk_offset
+extern crc_found, crc_wanted, disk_offset
 
 %define PAGE_MASK       (PAGE_BYTES - 1)
 
@@ -104,8 +104,8 @@ entry_load:
         mov     [payload_end], edi
         ret
 .failed:
-        cmp     byte [disk_status], 0
-        je      .damaged
+        cmp     dword [crc_found], 0
+        jne     .damaged
         die     LOADER_DISK_READ, "disk read failed:", {TEXT_SUB, text_disk}, \
                 " entry=", {1, chunk_entry}, " chunk=", {2, chunk_number}
 .damaged:

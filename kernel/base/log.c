@@ -28,6 +28,7 @@ static struct {
     u32 owner; /* index + 1 of the CPU that holds the lock */
     u32 dying;
     enum log_level level;
+    bool midline; /* the last text did not end its line: a prompt, a progress mark */
     u64 hz;
     u64 head; /* where the next record goes */
     u64 tail; /* the oldest record */
@@ -146,6 +147,7 @@ static void sink_write(const struct log_sink *sink, enum log_level level, const 
 
 static void sinks_write(enum log_level level, const char *text, u64 bytes)
 {
+    log.midline = text[bytes - 1] != '\n';
     for (u32 i = 0; i < log.sink_count; i++)
         sink_write(log.sinks[i], level, text, bytes);
 }
@@ -185,6 +187,7 @@ void log_line(enum log_level level, const char *fmt, ...)
     u64 used = prefix_format(line, sizeof(line), level);
     va_list arguments;
 
+    log_fresh_line();
     va_start(arguments, fmt);
     used += (u64)format_va(line + used, sizeof(line) - used, fmt, arguments);
     va_end(arguments);
@@ -222,10 +225,19 @@ void log_print_at(enum log_level level, const char *fmt, ...)
     va_end(arguments);
 }
 
+void log_fresh_line(void)
+{
+    if (log.midline)
+        log_echo("\n", 1);
+}
+
 void log_echo(const char *text, u64 bytes)
 {
-    struct section section = log_enter();
+    struct section section;
 
+    if (bytes == 0)
+        return;
+    section = log_enter();
     sinks_write(LOG_PLAIN, text, bytes);
     log_leave(section);
 }

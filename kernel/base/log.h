@@ -54,6 +54,9 @@ void log_echo(const char *text, u64 bytes);
 /* Text of any length to the one sink of this name, not into the ring. False: no such sink. */
 bool log_echo_to(const char *sink_name, const char *text, u64 bytes);
 
+/* Ends the line that some output has left unfinished, if any. A log line does so by itself. */
+void log_fresh_line(void);
+
 /* Adds a sink and replays the ring to it. The struct must stay for ever. False: table full. */
 bool log_sink_add(const struct log_sink *sink);
 

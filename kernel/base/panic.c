@@ -46,6 +46,7 @@ static void headline_print(enum code code, const char *sentence)
     char name[CODE_NAME_BYTES];
 
     code_name(code, name);
+    log_fresh_line();
     log_print_at(LOG_ERROR, "plinth: %s %s\n", name, sentence);
 }
 

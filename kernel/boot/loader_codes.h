@@ -45,7 +45,7 @@
 #define QUIRK_READ_HALVED        7 /* count = new limit in sectors */
 #define QUIRK_READ_SHORT         8 /* count = sectors delivered */
 #define QUIRK_READ_SUSPECT       9 /* CF and AH disagree; the checksum decides */
-#define QUIRK_READ_DAMAGED      10 /* checksum wrong, reading again; count = sectors a call */
+#define QUIRK_READ_DAMAGED      10 /* checksum wrong, read again; count = sectors a call, lba = byte */
 #define QUIRK_TICK_FROZEN       11 /* 40:6Ch did not move; count = ticks waited for */
 #define QUIRK_BODY_SECOND       12 /* second copy of stage2's body */
 #define QUIRK_MANIFEST_SECOND   13

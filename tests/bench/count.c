@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A QEMU TCG plugin that counts guest instructions between stations, Plinth's own and the
- * firmware's. counter.py builds, steers and reads it. Plugin API version 1 (QEMU 6.1 to
- * 8.2); distributions rarely ship the header: what is used of it is declared here.
+ * A QEMU TCG plugin that counts guest instructions between stations, Plinth's own and
+ * the firmware's. counter.py builds, steers and reads it. Plugin API version 1 (QEMU 6.1
+ * to 8.2); distributions rarely ship the header: what is used of it is declared here.
  *
  *   out=FILE                 where results go, one tab-separated line each
  *   start=ADDR               counting begins when this instruction is first executed
@@ -23,8 +23,8 @@
  *
  * TCG executes a REP instruction once an element and once more to see the count at 0.
  * That is what is counted; "repeats" are the executions after the first, so that both
- * conventions can be told. An instruction that faults and is done again counts twice. One
- * CPU only.
+ * conventions can be told. An instruction that faults and is done again counts twice.
+ * One CPU only.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -63,8 +63,8 @@ EXPORT int qemu_plugin_version = 1;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc,
                                char **argv);
 
-/* Firmware runs between the end of conventional memory and 1 MiB, and in the ROM at the top
- * of 4 GiB. Before the first instruction at 7C00h it runs elsewhere too: not counted. */
+/* Firmware runs between the end of conventional memory and 1 MiB, and in the ROM at the
+ * top of 4 GiB. It runs elsewhere too before the first instruction at 7C00h. */
 #define LOW_ROM_BEGIN  0x000A0000
 #define LOW_ROM_END    0x00100000
 #define HIGH_ROM_BEGIN 0xFFC00000
@@ -322,8 +322,8 @@ static void instruction_translate(struct qemu_plugin_insn *insn)
     struct site *site = site_get(pc);
     site->repeats = is_repeat(bytes, count);
     site->leaves_fault = in_range(&fault_code, pc) && is_iretq(bytes, count);
-    bool special = site->repeats || site->starts || site->station || site->enters_fault ||
-                   site->leaves_fault || site->zeroes || site->waits;
+    bool special = site->repeats || site->starts || site->station || site->zeroes ||
+                   site->waits || site->enters_fault || site->leaves_fault;
     qemu_plugin_register_vcpu_insn_exec_cb(
         insn, special ? special_execute : plain_execute, QEMU_PLUGIN_CB_NO_REGS, site);
     for (unsigned i = 0; i < stamp_count; i++)

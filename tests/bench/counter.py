@@ -5,9 +5,9 @@
   counted()  one boot to the prompt (or to its end) with all counts
   plain()    one boot to the prompt, its JSON report
 
-QEMU runs with -icount shift=0: virtual time is instructions, so timers and the clock that
-the guest reads repeat. COM1 goes to a file: a socket can be full, and a guest that waits
-for its transmitter counts differently every time.
+QEMU runs with -icount shift=0: virtual time is instructions, so timers and the clock
+that the guest reads repeat. COM1 goes to a file: a socket can be full, and a guest that
+waits for its transmitter counts differently every time.
 """
 import bisect
 import collections
@@ -150,7 +150,7 @@ class Program:
         return L['IMAGE_BASE'] + self.symbol(name).value
 
     def stamps(self, image_phys):
-        """Every piece of code that stamps milestones: the loader's, the kernel's twice."""
+        """All code that stamps milestones: the loader's, the kernel's twice."""
         slots = max(milestone_names()) + 1
         yield (self.low('milestone_stamp'), self.low('milestone_stamp.done'),
                self.low('milestones'), slots)
@@ -181,7 +181,8 @@ class Program:
                  f"fault={stub:#x}:{self.high('entry_common'):#x}:"
                  f"{self.high('entry_ist'):#x}",
                  'zero=' + '{:#x}:{:#x}'.format(*self.zeroing())]
-        words += ['stamp=' + ':'.join(map(hex, stamp)) for stamp in self.stamps(image_phys)]
+        words += ['stamp=' + ':'.join(map(hex, stamp))
+                  for stamp in self.stamps(image_phys)]
         words += [f'wait={begin:#x}:{end:#x}' for begin, end in self.waits()]
         return words
 
@@ -268,7 +269,7 @@ def plain(setup):
 
 
 def counted(setup, plugin, arguments, to_end=False):
-    """One boot under the plugin. A boot that fails still returns the stations it passed."""
+    """One boot under the plugin. One that fails still returns the stations it passed."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, 'counts')
         words = ','.join([plugin, f'out={out}', *arguments])

@@ -4,6 +4,7 @@
 Nothing crashes it, and every line gets an answer.
 """
 import re
+import socket
 import time
 
 import pytest
@@ -286,3 +287,28 @@ def test_without_a_screen(image, rubbish, nonce):
     with Qemu(setup, wall=120, cpu_seconds=60, rubbish_folder=rubbish) as vm:
         result = vm.finish(nonce)
     assert result.passed, result
+
+
+def test_a_terminal_that_stops_reading(image, rubbish, tmp_path):
+    """A full line on the host's side holds the transmitter up for a while, as Ctrl-S
+    does. Words may be lost; the port must come back."""
+    path = str(tmp_path / 'com1')
+    setup = Setup(image, mem='64M', config=CONFIG, serial=False, rubbish=True, extra=(
+        '-chardev', f'socket,id=slow,path={path},server=on,wait=off',
+        '-serial', 'chardev:slow'))
+    terminal = socket.socket(socket.AF_UNIX)
+    terminal.settimeout(20)
+    with Qemu(setup, wall=120, cpu_seconds=60, rubbish_folder=rubbish) as vm:
+        terminal.connect(path)   # and reads nothing
+        vm.wait_for(PROMPT, source='e9')
+        time.sleep(0.5)
+        heard = b''
+        with pytest.raises(TimeoutError):
+            terminal.settimeout(0.5)
+            while True:
+                heard += terminal.recv(65536)
+        terminal.settimeout(20)
+        terminal.sendall(b'nosuch\r')
+        while b'no such command' not in heard:
+            heard += terminal.recv(65536)
+    terminal.close()

@@ -37,8 +37,8 @@ $(B)/host/%.o: %.c tests/host/host.mk
 	@$(HOST_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -MMD -MP -c -o $@ $<
 $(B)/host/fuzz/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
-	@$(FUZZ_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP \
-	  -c -o $@ $<
+	@$(FUZZ_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -O2 -fsanitize=fuzzer-no-link \
+	  -MMD -MP -c -o $@ $<
 
 define host_test_rule
 $(if $($(1)_SRC),,$(error tests/host/host.mk: no line $(1)_SRC for tests/host/$(1).c))
@@ -60,7 +60,7 @@ $(B)/host/memmap_fuzz: $(FUZZ_O)
 	@$(FUZZ_CC) $(HOST_SANITIZE) -fsanitize=fuzzer -o $@ $^
 fuzz: $(B)/host/memmap_fuzz
 	@mkdir -p $(B)/host/corpus
-	@if $(HOST_ENV) $< -runs=$(FUZZ_RUNS) -max_len=512 -seed=1 -print_final_stats=1 \
+	@if $(HOST_ENV) $< -runs=$(FUZZ_RUNS) -max_len=256 -seed=1 -print_final_stats=1 \
 	  -artifact_prefix=$(B)/host/ $(B)/host/corpus > $(B)/host/fuzz.log 2>&1; \
 	then echo "fuzz: $(FUZZ_RUNS) runs, no difference to the oracle"; \
 	else tail -n 40 $(B)/host/fuzz.log; exit 1; fi

@@ -158,6 +158,33 @@ def test_binary_unexpected_section(shop):
               'section .odd', 'kernel.ld')
 
 
+def test_binary_section_of_no_use(shop):
+    odd = '__asm__(".section .odd; .long 1; .text");'
+    objects = [shop.compile(GOOD), shop.compile(odd, name='odd')]
+    must_find(run('check-binary.py', shop.link(objects), OBJDUMP), 'section .odd', 'drop it')
+
+
+def test_binary_section_in_no_segment(shop):
+    script = LINKER_SCRIPT.replace('{ *(.data .data.*) } :data', '{ *(.data .data.*) } :NONE')
+    script = script.replace('.bss.*) } :data', '.bss.*) } :NONE')
+    must_find(run('check-binary.py', shop.link([shop.compile(GOOD)], script=script), OBJDUMP),
+              'section .data lies in no segment')
+
+
+def test_binary_blind(shop):
+    """An objdump whose output is not understood must not pass for a clean kernel."""
+    must_find(run('check-binary.py', shop.link([shop.compile(GOOD)]), '/bin/true'),
+              '.text has no instructions')
+
+
+def test_binary_says_how_many_more(shop):
+    bad = 'void bad(void); void bad(void) { __asm__ volatile(".rept 20; fld1; .endr"); }'
+    result = run('check-binary.py',
+                 shop.link([shop.compile(GOOD), shop.compile(bad, name='bad')]), OBJDUMP)
+    must_find(result, '... and 8 more of this kind')
+    assert len(result.stderr.splitlines()) == 13
+
+
 def test_binary_code_outside_text(shop):
     odd = '__attribute__((section(".rodata.x"))) int odd(void); int odd(void) { return 1; }'
     objects = [shop.compile(GOOD), shop.compile(odd, name='odd')]
@@ -307,10 +334,11 @@ def test_layers_good(tmp_path):
     ('stage2/a20.asm', '%include "x.inc"', ('not written from the root', 'stage2/x.inc')),
     ('stage1/stage1.asm', "%include 'stage2/x.inc'", ('stage1 uses kernel/boot',)),
     ('kernel/boot/code.c', '', ('headers only',)),
+    ('mm/pmm.c', '#include "scripts/x.h"', ('"scripts/x.h" is in no layer',)),
 ])
 def test_layers_bad(tmp_path, path, line, texts):
     others = {'drivers/serial.h': '', 'tests/host/x.h': '', 'user/x.h': '',
-              'kernel/base/x.inc': ''}
+              'kernel/base/x.inc': '', 'scripts/x.h': ''}
     tree(tmp_path, {**LAYERS, **others, path: f'/* head */\n{line}\n'})
     must_find(run('check-layers.py', tmp_path), *texts)
 
@@ -453,7 +481,7 @@ def test_symbols_layout_is_the_header(shop):
     assert struct.pack('<Q', symbols.MAGIC) == b'PLINTSY\0'
 
 
-def test_symbols_refuses(shop):
+def test_symbols_refuses(shop, monkeypatch):
     elf = shop.link([shop.compile(GOOD)])
     blob = symbols.make_blob(elf_tables.ElfTables.read(elf))
     for damage in (b'', blob[:40], b'X' + blob[1:], blob[:8] + b'\2' + blob[9:],
@@ -466,6 +494,14 @@ def test_symbols_refuses(shop):
     result = run('symbols.py', stripped, shop.folder / 'out')
     assert result.returncode == 1 and 'before strip' in result.stderr
     assert not (shop.folder / 'out').exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(symbols, 'COUNT_MAX', 3)
+        with pytest.raises(elf_tables.ElfError, match='4 functions'):
+            symbols.make_blob(elf_tables.ElfTables.read(elf))
+    data = shop.link([shop.compile('int start = 1;')],
+                     script=LINKER_SCRIPT.replace('.text : {', '.code : {'))
+    with pytest.raises(elf_tables.ElfError, match='no .text'):
+        symbols.make_blob(elf_tables.ElfTables.read(data))
     bare = shop.link([shop.compile(GOOD)], '--build-id=none')
     result = run('symbols.py', bare, shop.folder / 'out')
     assert result.returncode == 1 and 'build-id' in result.stderr
