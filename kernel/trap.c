@@ -111,13 +111,26 @@ static bool forbids_faults(u64 vector)
            vector == VECTOR_MACHINE_CHECK;
 }
 
+static bool page_fault_resolve(struct trap_frame *frame)
+{
+    switch (fault_resolve(frame->cr2, frame->error_code)) {
+    case FAULT_RESOLVED:
+        return true;
+    case FAULT_NO_MEMORY:
+        frame->entry_flags |= TRAP_NO_MEMORY;
+        break;
+    case FAULT_BAD_ADDRESS:
+        break;
+    }
+    return false;
+}
+
 static void exception_dispatch(struct percpu *cpu, struct trap_frame *frame)
 {
     bool forbids = forbids_faults(frame->vector);
 
     cpu->exception_count++;
-    if (frame->vector == VECTOR_PAGE_FAULT &&
-        fault_resolve(frame->cr2, frame->error_code) == FAULT_RESOLVED)
+    if (frame->vector == VECTOR_PAGE_FAULT && page_fault_resolve(frame))
         return;
     cpu->no_fault_depth += forbids;
     if (!expectation_meet(cpu, frame))

@@ -113,6 +113,13 @@ static void explain_absent(const struct fault *fault, struct trap_explanation *o
                "mapped meanwhile, or a missing flush after a change of tables");
         return;
     }
+    if (fault->frame->entry_flags & TRAP_NO_MEMORY) {
+        out->code = CODE_PF_11;
+        format(out->sentence, sizeof(out->sentence),
+               "no memory left to resolve the %s at V:%016lx (%s) by %s", verb_of(fault->error),
+               fault->address, fault->place, fault->who);
+        return;
+    }
     if (fault->error & PF_FETCH) {
         out->code = CODE_PF_07;
         format(out->sentence, sizeof(out->sentence),

@@ -8,6 +8,7 @@
 ;           code; the rest of struct trap_frame is pushed here.
 ; Calls:    [trap_handler](struct trap_frame *) with DF and AC clear and the kernel's GS base.
 ; Clobbers: nothing; every register comes back from the frame, which the handler may change.
+%include "layout.inc"
 %include "offsets.inc"
 
 bits 64
@@ -215,7 +216,8 @@ resume_save:
     ret
 
 ; void resume_into(struct trap_frame *, const struct resume_point *)
-; In: RDI frame, RSI point. Clobbers: RAX. The segments stay: a point is always in ring 0.
+; In: RDI frame, RSI point. Clobbers: RAX. A point is always in ring 0, with the kernel's GS base,
+; wherever the trap came from.
 resume_into:
 %macro resume_copy 1
     mov rax, [rsi + resume_point_%1]
@@ -231,6 +233,9 @@ resume_into:
     resume_copy rip
     resume_copy rflags
     mov qword [rdi + trap_frame_rax], 1
+    mov qword [rdi + trap_frame_cs], SEL_KERNEL_CODE
+    mov qword [rdi + trap_frame_ss], SEL_KERNEL_DATA
+    and qword [rdi + trap_frame_entry_flags], ~TRAP_GS_SWAPPED
     ret
 
 ; void stack_call(void (*function)(void *), void *argument, u64 stack_top)

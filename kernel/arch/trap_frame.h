@@ -28,6 +28,7 @@
 /* trap_frame.entry_flags */
 #define TRAP_GS_SWAPPED 1 /* an IST vector found a program's GS base */
 #define TRAP_IN_IRETQ   2 /* the IRETQ back to ring 3 itself failed; GS was already the program's */
+#define TRAP_NO_MEMORY  4 /* set later: mm would have resolved it, had it had a frame */
 
 /* Page-fault error code, SDM vol. 3A, figure 4-12 */
 #define PF_PRESENT  0x01 /* 0: not present; 1: a right is missing or a reserved bit is set */

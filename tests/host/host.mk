@@ -19,8 +19,9 @@ log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 reloc_test_SRC := kernel/early/reloc.c
 string_test_SRC := tests/host/string_renamed.c
 symbols_test_SRC := kernel/symbols.c kernel/base/format.c
-memmap_test_SRC := mm/memmap.c mm/memmap_text.c tests/host/memmap_oracle.c
-memmap_fuzz_SRC := mm/memmap.c tests/host/memmap_oracle.c
+memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
+	tests/host/memmap_oracle.c
+memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c
 
 HOST_TESTS := $(sort $(notdir $(basename $(wildcard tests/host/*_test.c))))
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 -Wshadow \
