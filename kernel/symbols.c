@@ -41,11 +41,12 @@ static bool list_is_good(const struct symbols_head *head, const struct symbol *l
 enum status symbols_init(const void *blob, u64 bytes, u64 image_base, const u8 build_id[20])
 {
     const struct symbols_head *head = blob;
-    const struct symbol *list = (const struct symbol *)(head + 1);
+    const struct symbol *list;
     const char *strings;
 
     if (blob == NULL || bytes < sizeof(*head) || !head_is_good(head, bytes))
         return STATUS_INVALID;
+    list = (const struct symbol *)(head + 1);
     strings = (const char *)blob + head->strings_offset;
     if (!list_is_good(head, list, strings))
         return STATUS_INVALID;

@@ -3,6 +3,7 @@
  * Pages of the heap window: finding free ones, giving them tables, arming and
  * disarming.
  */
+#include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
 #include "kernel/base/panic.h"
 #include "mm/heap_internal.h"
@@ -87,6 +88,7 @@ static enum status region_prepare(u64 region)
     virt_t base = virt_make(HEAP_WINDOW + region * HEAP_REGION_PAGES * PAGE_BYTES);
     if (heap.info[region])
         return STATUS_OK;
+    ASSERT(region == heap.stats.regions); /* upwards and without a gap */
     if (pmm_alloc(HEAP_INFO_ORDER, OWNER_HEAP_INFO, &info) != STATUS_OK)
         return STATUS_NO_MEMORY;
     if (page_table_prepare(&kernel_page_space, base, &table) != STATUS_OK) {
@@ -145,7 +147,12 @@ enum status heap_pages_take(u64 pages, u64 guard, u64 align_pages, u64 *first)
     u64 total = pages + 2 * guard;
     if (pages == 0 || pages >= HEAP_PAGES || total >= HEAP_PAGES)
         return STATUS_NO_SPACE;
-    u64 start = run_find(heap.search_from, HEAP_PAGES, total, guard, align_pages);
+    /* Where tables are first: what a new region takes never comes back, so a heap that
+     * holds little must not wander through its window. */
+    u64 known = heap.stats.regions * HEAP_REGION_PAGES;
+    u64 start = run_find(heap.search_from, known, total, guard, align_pages);
+    if (start == HEAP_NO_PAGE)
+        start = run_find(1, known, total, guard, align_pages);
     if (start == HEAP_NO_PAGE)
         start = run_find(1, HEAP_PAGES, total, guard, align_pages);
     if (start == HEAP_NO_PAGE)

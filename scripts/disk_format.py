@@ -166,20 +166,27 @@ def uuid_text(raw):
     return str(uuid.UUID(bytes=bytes(raw)))
 
 
+CHS_END = b'\xfe\xff\xff'
+
+
 def _chs(lba):
     """Packed CHS by 255 heads and 63 sectors; beyond its reach the customary FE FF FF."""
     cylinder, rest = divmod(lba, 255 * 63)
     head, sector = divmod(rest, 63)
     if cylinder > 1023:
-        return b'\xfe\xff\xff'
+        return CHS_END
     return bytes((head, cylinder >> 8 << 6 | sector + 1, cylinder & 255))
 
 
 def partition_entry(image_bytes, sector_bytes):
-    """The one active entry: 1 MiB to the end of the image."""
+    """The one active entry: 1 MiB to the end of the image.
+
+    The end in CHS is always the customary FE FF FF: firmware that takes a geometry from the
+    table (heads and sectors of the end) then finds 255 and 63, not what a small image has.
+    """
     first = L['DISK_PARTITION'] // sector_bytes
     count = image_bytes // sector_bytes - first
-    return (b'\x80' + _chs(first) + bytes((PARTITION_TYPE,)) + _chs(first + count - 1)
+    return (b'\x80' + _chs(first) + bytes((PARTITION_TYPE,)) + CHS_END
             + struct.pack('<II', first, count))
 
 

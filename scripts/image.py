@@ -172,7 +172,8 @@ def seal(options):
     if any(raw[end:]):
         raise ImageError(f'{options.raw}: there is something behind the payload, at or '
                          f'above {end:#x}')
-    image = bytearray(raw[:end].ljust(round_up(end, L['DISK_UNIT_BYTES']), b'\0'))
+    least = max(round_up(end, L['DISK_UNIT_BYTES']), L['DISK_LEAST_BYTES'])
+    image = bytearray(raw[:end].ljust(least, b'\0'))
     fill_head(image, bytes.fromhex(options.build_id))
     image_uuid = fmt.content_uuid(image)
     fill(image, L['DISK_STAGE2_HEAD'] + HEAD.fields['uuid'][0], image_uuid, 'stage2 head')

@@ -63,6 +63,8 @@ def size_rules(image, data):
                   wanted, image.size)
     yield equal('image-mib', 'firmware rejects odd sizes; images are whole MiB',
                 0, wanted % L['DISK_UNIT_BYTES'])
+    yield Finding('image-least', 'firmware offers no disk of less than one cylinder',
+                  wanted >= L['DISK_LEAST_BYTES'], f'at least {L["DISK_LEAST_BYTES"]}', wanted)
 
 
 def boot_sector_rules(data):

@@ -95,6 +95,8 @@
 #define DISK_PAYLOAD            0x120000
 #define DISK_ALIGN              0x001000
 #define DISK_UNIT_BYTES         0x100000
+/* Firmware wants one whole cylinder: 16 x 63 sectors of 4096 bytes are 4.1 MB. */
+#define DISK_LEAST_BYTES        0x800000
 #define CHUNK_BYTES             0x008000
 
 /* Boot sector fields, byte offsets (struct boot_sector_fields in boot_info.h). */

@@ -131,8 +131,8 @@ def test_second_copy_differs_in_one_byte(original):
 
 def test_partition_table_by_hand(original):
     table = original[0x1BE:0x1FE]
-    # Active, from C0 H32 S33 (LBA 2048), type DA, to LBA 4095 (C0 H65 S1), 2048 sectors.
-    assert table[:16] == bytes.fromhex('80 20 21 00 da 41 01 00 00 08 00 00 00 08 00 00')
+    # Active, from C0 H32 S33 (LBA 2048), type DA, CHS end FE FF FF, 7 MiB of sectors.
+    assert table[:16] == bytes.fromhex('80 20 21 00 da fe ff ff 00 08 00 00 00 38 00 00')
     assert table[16:] == bytes(48)
 
 
@@ -229,7 +229,7 @@ def test_seal_with_configuration(tmp_path):
 def test_show_names_everything(image):
     facts = show(image)
     assert facts['build_id'] == BUILD_ID.hex()
-    assert facts['image_bytes'] == facts['bytes'] == 2 << 20
+    assert facts['image_bytes'] == facts['bytes'] == L['DISK_LEAST_BYTES']
     assert [e['kind'] for e in facts['entries']] == ['kernel', 'symbols', 'module']
     assert facts['partition'] == {'first_lba': 2048, 'lba_count': 2048, 'sector_bytes': 512}
     code, out, _ = image_tool('show', image)
@@ -343,7 +343,7 @@ def test_other_format_version(image):
 
 def test_library_survives_a_damaged_first_head(image):
     poke(image, 0x200 + HEAD.fields['magic'][0], bytes(4))
-    assert Image(str(image)).head['image_bytes'] == 2 << 20
+    assert Image(str(image)).head['image_bytes'] == L['DISK_LEAST_BYTES']
     assert {'head-magic', 'mbr-head-crc', 'copy-head'} <= bad_rules(image)
 
 
@@ -395,7 +395,7 @@ BITES = [
     (0x120000 + 40000, 'chunks'),
     (0x132000, 'chunks'),
     (0x133004, 'chunks'),
-    ((2 << 20) - 1, 'payload-padding'),
+    (L['DISK_LEAST_BYTES'] - 1, 'payload-padding'),
     (0x20005, 'gap'),
     (SECOND + 0x20, 'copy-boot-sector'),
     (SECOND + 0x300, 'copy-head'),
@@ -454,7 +454,7 @@ def test_check_with_both_manifests_damaged(image):
     assert {'manifest1', 'manifest2', 'payload'} <= bad_rules(image)
 
 
-@pytest.mark.parametrize('size', [0x10000, 0x118000, 0x120000, 0x128000, (2 << 20) - 1])
+@pytest.mark.parametrize('size', [0x10000, 0x118000, 0x120000, 0x128000, L['DISK_LEAST_BYTES'] - 1])
 def test_check_of_a_cut_image(size, image):
     image.write_bytes(image.read_bytes()[:size])
     assert 'image-size' in bad_rules(image)

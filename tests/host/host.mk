@@ -15,6 +15,8 @@ bits_test_SRC := kernel/base/codes.c kernel/base/status.c kernel/base/format.c
 config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
+heap_test_SRC := mm/heap.c mm/heap_pages.c mm/heap_slab.c mm/heap_verify.c \
+	mm/page_table.c tests/host/heap_world.c tests/host/heap_oracle.c
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 reloc_test_SRC := kernel/early/reloc.c
 string_test_SRC := tests/host/string_renamed.c
@@ -40,6 +42,11 @@ $(B)/host/fuzz/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -O2 -fsanitize=fuzzer-no-link \
 	  -MMD -MP -c -o $@ $<
+
+# The heap's test moves the windows of the address space to where a process can have
+# them.
+$(patsubst %.c,$(B)/host/%.o,tests/host/heap_test.c $(heap_test_SRC)): \
+  HOST_FLAGS += -include tests/host/heap_layout.h
 
 define host_test_rule
 $(if $($(1)_SRC),,$(error tests/host/host.mk: no line $(1)_SRC for tests/host/$(1).c))
