@@ -186,27 +186,109 @@ static void parse_length(struct parser *parser, struct spec *spec)
     }
 }
 
-/* The argument of a conversion, sign- or zero-extended to 64 bits. A macro because a va_list
- * handed to a function is indeterminate for the caller afterwards. */
-#define SIGNED_ARGUMENT(spec, arguments)                         \
-    ((spec)->length == 'l'   ? (int64_t)va_arg(arguments, long)      \
-     : (spec)->length == 'h' ? (int64_t)(short)va_arg(arguments, int) \
-     : (spec)->length == 'H' ? (int64_t)(signed char)va_arg(arguments, int) \
-                             : (int64_t)va_arg(arguments, int))
-#define UNSIGNED_ARGUMENT(spec, arguments)                              \
-    ((spec)->length == 'l'   ? (u64)va_arg(arguments, unsigned long)    \
-     : (spec)->length == 'h' ? (u64)(u16)va_arg(arguments, unsigned)    \
-     : (spec)->length == 'H' ? (u64)(u8)va_arg(arguments, unsigned)     \
-                             : (u64)va_arg(arguments, unsigned))
+/* In a struct, because a va_list handed to a function is indeterminate for its caller afterwards,
+ * and an array type besides. */
+struct arguments {
+    va_list list;
+};
 
-static void format_into(struct sink *sink, const char *fmt, va_list arguments)
+static int64_t signed_argument(const struct spec *spec, struct arguments *arguments)
+{
+    if (spec->length == 'l')
+        return va_arg(arguments->list, long);
+    if (spec->length == 'h')
+        return (short)va_arg(arguments->list, int);
+    if (spec->length == 'H')
+        return (signed char)va_arg(arguments->list, int);
+    return va_arg(arguments->list, int);
+}
+
+static u64 unsigned_argument(const struct spec *spec, struct arguments *arguments)
+{
+    if (spec->length == 'l')
+        return va_arg(arguments->list, unsigned long);
+    if (spec->length == 'h')
+        return (u16)va_arg(arguments->list, unsigned);
+    if (spec->length == 'H')
+        return (u8)va_arg(arguments->list, unsigned);
+    return va_arg(arguments->list, unsigned);
+}
+
+static void parse_width(struct parser *parser, struct spec *spec, struct arguments *arguments)
+{
+    if (*parser->at != '*') {
+        spec->width = parse_number(parser);
+        return;
+    }
+    parser->at++;
+    spec->width = va_arg(arguments->list, int);
+    if (spec->width < 0) {
+        spec->left = true;
+        spec->width = -spec->width;
+    }
+}
+
+static void parse_precision(struct parser *parser, struct spec *spec,
+                            struct arguments *arguments)
+{
+    spec->precision = -1;
+    if (*parser->at != '.')
+        return;
+    parser->at++;
+    if (*parser->at == '*') {
+        parser->at++;
+        spec->precision = va_arg(arguments->list, int);
+    } else {
+        spec->precision = parse_number(parser);
+    }
+}
+
+static void put_character(struct sink *sink, const struct spec *spec, char c)
+{
+    put_fill(sink, ' ', spec->left ? 0 : spec->width - 1);
+    put_text(sink, &c, 1);
+    put_fill(sink, ' ', spec->left ? spec->width - 1 : 0);
+}
+
+/* Takes the argument and prints it. False for a conversion that is none of ours. */
+static bool put_conversion(struct sink *sink, const struct spec *spec,
+                           struct arguments *arguments)
+{
+    switch (spec->conversion) {
+    case '%':
+        put_text(sink, "%", 1);
+        return true;
+    case 'c':
+        put_character(sink, spec, (char)va_arg(arguments->list, int));
+        return true;
+    case 's':
+        put_string(sink, spec, va_arg(arguments->list, const char *));
+        return true;
+    case 'd':
+    case 'i':
+        put_signed(sink, spec, signed_argument(spec, arguments));
+        return true;
+    case 'u':
+    case 'x':
+    case 'X':
+    case 'o':
+        put_unsigned(sink, spec, unsigned_argument(spec, arguments));
+        return true;
+    case 'p':
+        put_pointer(sink, spec, (u64)(uintptr_t)va_arg(arguments->list, void *));
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void format_into(struct sink *sink, const char *fmt, struct arguments *arguments)
 {
     struct parser parser = { fmt };
 
     for (;;) {
         const char *text = parser.at;
-        struct spec spec = { .precision = -1 };
-        char c;
+        struct spec spec = { 0 };
 
         while (*parser.at != '\0' && *parser.at != '%')
             parser.at++;
@@ -216,67 +298,25 @@ static void format_into(struct sink *sink, const char *fmt, va_list arguments)
         text = parser.at++;
         while (parse_flag(&spec, *parser.at))
             parser.at++;
-        if (*parser.at == '*') {
-            spec.width = va_arg(arguments, int);
-            spec.left = spec.left || spec.width < 0;
-            spec.width = spec.width < 0 ? -spec.width : spec.width;
-            parser.at++;
-        } else {
-            spec.width = parse_number(&parser);
-        }
-        if (*parser.at == '.') {
-            parser.at++;
-            if (*parser.at == '*') {
-                spec.precision = va_arg(arguments, int);
-                parser.at++;
-            } else {
-                spec.precision = parse_number(&parser);
-            }
-        }
+        parse_width(&parser, &spec, arguments);
+        parse_precision(&parser, &spec, arguments);
         parse_length(&parser, &spec);
         spec.conversion = *parser.at;
-        switch (spec.conversion) {
-        case '%':
-            put_text(sink, "%", 1);
-            break;
-        case 'c':
-            c = (char)va_arg(arguments, int);
-            put_fill(sink, ' ', spec.left ? 0 : spec.width - 1);
-            put_text(sink, &c, 1);
-            put_fill(sink, ' ', spec.left ? spec.width - 1 : 0);
-            break;
-        case 's':
-            put_string(sink, &spec, va_arg(arguments, const char *));
-            break;
-        case 'd':
-        case 'i':
-            put_signed(sink, &spec, SIGNED_ARGUMENT(&spec, arguments));
-            break;
-        case 'u':
-        case 'x':
-        case 'X':
-        case 'o':
-            put_unsigned(sink, &spec, UNSIGNED_ARGUMENT(&spec, arguments));
-            break;
-        case 'p':
-            put_pointer(sink, &spec, (u64)(uintptr_t)va_arg(arguments, void *));
-            break;
-        default:
-            /* Unknown: shown as written. The text may end inside the conversion. */
-            if (spec.conversion != '\0')
-                parser.at++;
+        /* The text may end inside a conversion. */
+        parser.at += spec.conversion != '\0';
+        if (!put_conversion(sink, &spec, arguments))
             put_text(sink, text, (u64)(parser.at - text));
-            continue;
-        }
-        parser.at++;
     }
 }
 
 int format_va(char *out, u64 out_bytes, const char *fmt, va_list arguments)
 {
     struct sink sink = { .out = out, .bytes = out_bytes == 0 ? 0 : out_bytes - 1 };
+    struct arguments copy;
 
-    format_into(&sink, fmt, arguments);
+    va_copy(copy.list, arguments);
+    format_into(&sink, fmt, &copy);
+    va_end(copy.list);
     if (out_bytes != 0)
         out[MIN(sink.length, sink.bytes)] = '\0';
     return (int)MIN(sink.length, (u64)__INT_MAX__);

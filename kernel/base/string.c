@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory and text primitives on 8-byte words. Short sizes use two overlapping words instead of a
- * byte loop; tails are read before the first store, so that one routine serves copies in which
- * the target lies below an overlapping source.
+ * Memory and text primitives on 8-byte words. What is left at the end is done by one more step
+ * that overlaps the last, instead of a byte loop; up to 32 bytes everything is read before the
+ * first store, so that these sizes need not ask whether source and target overlap.
  *
  * gcc recognises such loops and would replace them by calls to memcpy and memset, that is, to
  * themselves; the option below forbids it for this file. clang needs -ffreestanding only.
@@ -51,10 +51,29 @@ static inline void put2(u8 *at, u16 value)
     ((struct word2 *)(void *)at)->value = value;
 }
 
-/* Fewer than 16 bytes: every load comes before the first store, so overlap does not matter. */
+/* 32 bytes, all read before the first is written. */
+static inline void copy_32(u8 *to, const u8 *from)
+{
+    u64 a = get8(from), b = get8(from + 8), c = get8(from + 16), d = get8(from + 24);
+
+    put8(to, a);
+    put8(to + 8, b);
+    put8(to + 16, c);
+    put8(to + 24, d);
+}
+
+/* At most 32 bytes, all read before the first is written. */
 static inline void copy_short(u8 *to, const u8 *from, u64 bytes)
 {
-    if (bytes >= 8) {
+    if (bytes >= 16) {
+        u64 a = get8(from), b = get8(from + 8);
+        u64 c = get8(from + bytes - 16), d = get8(from + bytes - 8);
+
+        put8(to, a);
+        put8(to + 8, b);
+        put8(to + bytes - 16, c);
+        put8(to + bytes - 8, d);
+    } else if (bytes >= 8) {
         u64 head = get8(from), tail = get8(from + bytes - 8);
 
         put8(to, head);
@@ -73,57 +92,52 @@ static inline void copy_short(u8 *to, const u8 *from, u64 bytes)
     }
 }
 
-/* At least 16 bytes; to may lie below an overlapping from. */
-static inline void copy_up(u8 *to, const u8 *from, u64 bytes)
+/* More than 32 bytes; to may lie below an overlapping from. */
+static void copy_up(u8 *to, const u8 *from, u64 bytes)
 {
     u8 *last = to + bytes - 8;
     u64 tail = get8(from + bytes - 8);
 
-    for (; bytes > 32; bytes -= 32, to += 32, from += 32) {
-        u64 a = get8(from), b = get8(from + 8), c = get8(from + 16), d = get8(from + 24);
-
-        put8(to, a);
-        put8(to + 8, b);
-        put8(to + 16, c);
-        put8(to + 24, d);
-    }
+    for (; bytes > 32; bytes -= 32, to += 32, from += 32)
+        copy_32(to, from);
     for (; bytes > 8; bytes -= 8, to += 8, from += 8)
         put8(to, get8(from));
     put8(last, tail);
 }
 
-/* At least 16 bytes; to may lie above an overlapping from. */
-static inline void copy_down(u8 *to, const u8 *from, u64 bytes)
+/* More than 32 bytes; to may lie above an overlapping from. */
+static void copy_down(u8 *to, const u8 *from, u64 bytes)
 {
     u8 *first = to;
     u64 head = get8(from);
 
-    for (; bytes > 32; bytes -= 32) {
-        u64 a = get8(from + bytes - 8), b = get8(from + bytes - 16);
-        u64 c = get8(from + bytes - 24), d = get8(from + bytes - 32);
-
-        put8(to + bytes - 8, a);
-        put8(to + bytes - 16, b);
-        put8(to + bytes - 24, c);
-        put8(to + bytes - 32, d);
-    }
+    for (; bytes > 32; bytes -= 32)
+        copy_32(to + bytes - 32, from + bytes - 32);
     for (; bytes > 8; bytes -= 8)
         put8(to + bytes - 8, get8(from + bytes - 8));
     put8(first, head);
 }
 
-void *memcpy(void *to, const void *from, u64 bytes)
+void *memcpy(void *start, const void *source, u64 bytes)
 {
-    if (bytes < 16)
+    u8 *to = start;
+    const u8 *from = source;
+    u8 *last = to + bytes - 32;
+    const u8 *last_from = from + bytes - 32;
+
+    if (bytes <= 32) {
         copy_short(to, from, bytes);
-    else
-        copy_up(to, from, bytes);
-    return to;
+        return start;
+    }
+    for (; to < last; to += 32, from += 32)
+        copy_32(to, from);
+    copy_32(last, last_from);
+    return start;
 }
 
 void *memmove(void *to, const void *from, u64 bytes)
 {
-    if (bytes < 16)
+    if (bytes <= 32)
         copy_short(to, from, bytes);
     else if ((u64)(uintptr_t)to - (u64)(uintptr_t)from >= bytes)
         copy_up(to, from, bytes);
@@ -132,9 +146,22 @@ void *memmove(void *to, const void *from, u64 bytes)
     return to;
 }
 
+static inline void set_32(u8 *at, u64 pattern)
+{
+    put8(at, pattern);
+    put8(at + 8, pattern);
+    put8(at + 16, pattern);
+    put8(at + 24, pattern);
+}
+
 static inline void set_short(u8 *at, u64 pattern, u64 bytes)
 {
-    if (bytes >= 8) {
+    if (bytes >= 16) {
+        put8(at, pattern);
+        put8(at + 8, pattern);
+        put8(at + bytes - 16, pattern);
+        put8(at + bytes - 8, pattern);
+    } else if (bytes >= 8) {
         put8(at, pattern);
         put8(at + bytes - 8, pattern);
     } else if (bytes >= 4) {
@@ -151,21 +178,16 @@ static inline void set_short(u8 *at, u64 pattern, u64 bytes)
 void *memset(void *start, int value, u64 bytes)
 {
     u8 *at = start;
+    u8 *last = at + bytes - 32;
     u64 pattern = (u8)value * (u64)0x0101010101010101;
 
-    if (bytes < 16) {
+    if (bytes <= 32) {
         set_short(at, pattern, bytes);
         return start;
     }
-    put8(at + bytes - 8, pattern);
-    for (; bytes > 32; bytes -= 32, at += 32) {
-        put8(at, pattern);
-        put8(at + 8, pattern);
-        put8(at + 16, pattern);
-        put8(at + 24, pattern);
-    }
-    for (; bytes > 8; bytes -= 8, at += 8)
-        put8(at, pattern);
+    for (; at < last; at += 32)
+        set_32(at, pattern);
+    set_32(last, pattern);
     return start;
 }
 

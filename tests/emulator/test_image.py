@@ -231,7 +231,7 @@ def test_show_names_everything(image):
     assert facts['build_id'] == BUILD_ID.hex()
     assert facts['image_bytes'] == facts['bytes'] == L['DISK_LEAST_BYTES']
     assert [e['kind'] for e in facts['entries']] == ['kernel', 'symbols', 'module']
-    assert facts['partition'] == {'first_lba': 2048, 'lba_count': 2048, 'sector_bytes': 512}
+    assert facts['partition'] == {'first_lba': 2048, 'lba_count': 14336, 'sector_bytes': 512}
     code, out, _ = image_tool('show', image)
     assert code == 0 and facts['uuid'] in out and BUILD_ID.hex() in out
 
@@ -262,7 +262,7 @@ def test_set_leaves_all_else_alone(original, image):
 
 def test_set_sector_size(original, image):
     assert image_tool('set', image, 'sector=4096')[0] == 0
-    assert show(image)['partition'] == {'first_lba': 256, 'lba_count': 256,
+    assert show(image)['partition'] == {'first_lba': 256, 'lba_count': 1792,
                                         'sector_bytes': 4096}
     assert bad_rules(image) == set()
     assert image_tool('set', image, 'sector=512')[0] == 0
