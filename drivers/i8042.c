@@ -5,13 +5,13 @@
 #include "drivers/i8042.h"
 #include "kernel/arch/instr.h"
 
-#define PORT_DATA           0x60
-#define PORT_STATUS         0x64 /* read */
-#define PORT_COMMAND        0x64 /* write */
-#define STATUS_OUTPUT_FULL  0x01
-#define STATUS_INPUT_FULL   0x02
-#define STATUS_FROM_MOUSE   0x20
-#define STATUS_ABSENT       0xFF
+#define PORT_DATA            0x60
+#define PORT_STATUS          0x64 /* read */
+#define PORT_COMMAND         0x64 /* write */
+#define STATUS_OUTPUT_FULL   0x01
+#define STATUS_INPUT_FULL    0x02
+#define STATUS_FROM_MOUSE    0x20
+#define STATUS_ABSENT        0xFF
 
 #define COMMAND_READ_CONFIG  0x20
 #define COMMAND_WRITE_CONFIG 0x60
@@ -24,20 +24,20 @@
 #define CONFIG_MOUSE_LOCK    0x20
 #define CONFIG_TRANSLATE     0x40
 
-#define WAITS_MAX     20000
-#define FLUSH_MAX     32
-#define RING_BYTES    64
+#define WAITS_MAX            20000
+#define FLUSH_MAX            32
+#define RING_BYTES           64
 
-#define SCAN_RELEASE  0x80
-#define SCAN_EXTENDED 0xE0
-#define SCAN_PAUSE    0xE1 /* five more bytes follow */
-#define SCAN_LSHIFT   0x2A
-#define SCAN_RSHIFT   0x36
-#define SCAN_CTRL     0x1D
-#define SCAN_CAPS     0x3A
-#define SCAN_ENTER    0x1C
-#define SCAN_SLASH    0x35
-#define KEYS          0x3A
+#define SCAN_RELEASE         0x80
+#define SCAN_EXTENDED        0xE0
+#define SCAN_PAUSE           0xE1 /* five more bytes follow */
+#define SCAN_LSHIFT          0x2A
+#define SCAN_RSHIFT          0x36
+#define SCAN_CTRL            0x1D
+#define SCAN_CAPS            0x3A
+#define SCAN_ENTER           0x1C
+#define SCAN_SLASH           0x35
+#define KEYS                 0x3A
 
 static const char plain[KEYS + 1] =
     "\0\0001234567890-=\b\tqwertyuiop[]\n\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
@@ -96,8 +96,8 @@ static void output_flush(void)
     }
 }
 
-/* The keyboard itself is left as the firmware set it up: a reset of it takes half a second and
- * breaks the emulation of USB keyboards by some firmwares. */
+/* The keyboard itself is left as the firmware set it up: a reset of it takes half a
+ * second and breaks the emulation of USB keyboards by some firmwares. */
 static bool controller_setup(void)
 {
     u8 config;
@@ -108,7 +108,7 @@ static bool controller_setup(void)
     if (!command_send(COMMAND_READ_CONFIG) || !data_receive(&config))
         return false;
     config |= CONFIG_KEYBOARD_IRQ | CONFIG_TRANSLATE | CONFIG_MOUSE_LOCK;
-    config &= (u8)~(CONFIG_MOUSE_IRQ | CONFIG_KEYBOARD_LOCK);
+    config &= (u8) ~(CONFIG_MOUSE_IRQ | CONFIG_KEYBOARD_LOCK);
     return command_send(COMMAND_WRITE_CONFIG) && data_send(config) &&
            command_send(COMMAND_KEYBOARD_ON);
 }
@@ -182,8 +182,9 @@ static void scan_take(u8 scan)
     }
     if (!modifier_take(key, pressed) && pressed && key < KEYS) {
         /* Of the extended keys only the keypad's Enter and slash are characters. */
-        c = !keyboard.extended || key == SCAN_ENTER || key == SCAN_SLASH ? character_of(key)
-                                                                        : '\0';
+        c = !keyboard.extended || key == SCAN_ENTER || key == SCAN_SLASH
+                ? character_of(key)
+                : '\0';
         if (c != '\0')
             ring_put(c);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The 8259A pair (Intel 8259A data sheet; ICW = initialisation command word, OCW = operation).
+ * The 8259A pair (Intel 8259A data sheet; ICW = initialisation command word, OCW =
+ * operation).
  */
 #include "drivers/pic.h"
 #include "kernel/arch/instr.h"
@@ -10,15 +11,15 @@
 #define PORT_SLAVE_COMMAND  0xA0
 #define PORT_SLAVE_DATA     0xA1
 
-#define ICW1_START      0x11 /* edge triggered, cascaded, ICW4 follows */
-#define ICW3_MASTER     0x04 /* the slave hangs on line 2 */
-#define ICW3_SLAVE      0x02
-#define ICW4_8086       0x01
-#define OCW2_END        0x20
-#define OCW3_READ_ISR   0x0B
-#define CASCADE_LINE    2
-#define SPURIOUS_LINE   7
-#define LINES_PER_CHIP  8
+#define ICW1_START          0x11 /* edge triggered, cascaded, ICW4 follows */
+#define ICW3_MASTER         0x04 /* the slave hangs on line 2 */
+#define ICW3_SLAVE          0x02
+#define ICW4_8086           0x01
+#define OCW2_END            0x20
+#define OCW3_READ_ISR       0x0B
+#define CASCADE_LINE        2
+#define SPURIOUS_LINE       7
+#define LINES_PER_CHIP      8
 
 static u16 masks = 0xFFFF;
 static u64 spurious;
@@ -55,9 +56,9 @@ void pic_unmask(u32 irq)
 {
     u64 flags = irq_save();
 
-    masks &= (u16)~(1u << irq);
+    masks &= (u16) ~(1u << irq);
     if (irq >= LINES_PER_CHIP)
-        masks &= (u16)~(1u << CASCADE_LINE);
+        masks &= (u16) ~(1u << CASCADE_LINE);
     masks_write();
     irq_restore(flags);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two 8259A interrupt controllers: moved away from the exceptions, all lines masked until
- * somebody wants one. Spurious interrupts (line 7 of either without a request behind it) are
- * told from real ones by the in-service register and counted.
+ * The two 8259A interrupt controllers: moved away from the exceptions, all lines masked
+ * until somebody wants one. Spurious interrupts (line 7 of either without a request
+ * behind it) are told from real ones by the in-service register and counted.
  */
 #ifndef PLINTH_DRIVERS_PIC_H
 #define PLINTH_DRIVERS_PIC_H
@@ -19,8 +19,8 @@ void pic_unmask(u32 irq);
 void pic_mask(u32 irq);
 bool pic_is_masked(u32 irq);
 
-/* First thing in the handling of a line: false when the interrupt was spurious; then it is
- * counted, what must be acknowledged is, and there is nothing more to do. */
+/* First thing in the handling of a line: false when the interrupt was spurious; then it
+ * is counted, what must be acknowledged is, and there is nothing more to do. */
 bool pic_begin(u32 irq);
 /* Last thing. */
 void pic_end(u32 irq);

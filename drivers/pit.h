@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Channel 0 of the 8254 timer as a 100 Hz tick, to wake an idle CPU. The tick counts; it keeps no
- * time of day.
+ * Channel 0 of the 8254 timer as a 100 Hz tick, to wake an idle CPU. The tick counts;
+ * it keeps no time of day.
  */
 #ifndef PLINTH_DRIVERS_PIT_H
 #define PLINTH_DRIVERS_PIT_H

@@ -13,7 +13,7 @@ static void sink_write(enum log_level level, const char *text, u64 bytes)
         outb(PORT_E9, (u8)text[i]);
 }
 
-const struct log_sink port_e9_sink = { "e9", LOG_DEBUG, sink_write };
+const struct log_sink port_e9_sink = {"e9", LOG_DEBUG, sink_write};
 
 bool port_e9_is_present(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Port E9h: QEMU's debug console and Bochs's port_e9_hack. Nothing listens on a real machine, so
- * nothing is tested for and nothing is waited for.
+ * Port E9h: QEMU's debug console and Bochs's port_e9_hack. Nothing listens on a real
+ * machine, so nothing is tested for and nothing is waited for.
  */
 #ifndef PLINTH_DRIVERS_PORT_E9_H
 #define PLINTH_DRIVERS_PORT_E9_H

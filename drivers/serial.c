@@ -7,28 +7,28 @@
 #include "kernel/boot/layout.h"
 
 /* Registers */
-#define UART_DATA     0
-#define UART_DIVISOR  0 /* with LCR_DLAB: low byte; high byte one further */
-#define UART_IER      1
-#define UART_FCR      2 /* write */
-#define UART_IIR      2 /* read */
-#define UART_LCR      3
-#define UART_MCR      4
-#define UART_LSR      5
-#define UART_SCRATCH  7
+#define UART_DATA      0
+#define UART_DIVISOR   0 /* with LCR_DLAB: low byte; high byte one further */
+#define UART_IER       1
+#define UART_FCR       2 /* write */
+#define UART_IIR       2 /* read */
+#define UART_LCR       3
+#define UART_MCR       4
+#define UART_LSR       5
+#define UART_SCRATCH   7
 
-#define IER_RECEIVED  0x01
-#define FCR_ENABLE    0x07 /* FIFOs on and cleared, interrupt at one character */
-#define IIR_FIFO_ON   0xC0
-#define LCR_8N1       0x03
-#define LCR_DLAB      0x80
-#define MCR_DTR_RTS   0x03
-#define MCR_OUT2      0x08 /* on a PC: lets the interrupt through */
-#define MCR_LOOP_TEST 0x1E
-#define LSR_RECEIVED  0x01
-#define LSR_OVERRUN   0x02
-#define LSR_THR_EMPTY 0x20
-#define LSR_IDLE      0x40 /* FIFO and shift register empty */
+#define IER_RECEIVED   0x01
+#define FCR_ENABLE     0x07 /* FIFOs on and cleared, interrupt at one character */
+#define IIR_FIFO_ON    0xC0
+#define LCR_8N1        0x03
+#define LCR_DLAB       0x80
+#define MCR_DTR_RTS    0x03
+#define MCR_OUT2       0x08 /* on a PC: lets the interrupt through */
+#define MCR_LOOP_TEST  0x1E
+#define LSR_RECEIVED   0x01
+#define LSR_OVERRUN    0x02
+#define LSR_THR_EMPTY  0x20
+#define LSR_IDLE       0x40 /* FIFO and shift register empty */
 
 #define DIVISOR_115200 1
 #define FIFO_BYTES     16
@@ -76,7 +76,8 @@ static bool loop_back_works(void)
     return came_back && uart_read(UART_DATA) == sent;
 }
 
-/* What the loader sent may still be on its way; changing the speed under it would garble it. */
+/* What the loader sent may still be on its way; changing the speed under it would
+ * garble it. */
 static void transmitter_drain(void)
 {
     for (u32 i = 0; i < WAITS_MAX; i++)
@@ -156,15 +157,15 @@ static void sink_write(enum log_level level, const char *text, u64 bytes)
     serial_write(text, bytes);
 }
 
-const struct log_sink serial_sink = { "serial", LOG_DEBUG, sink_write };
+const struct log_sink serial_sink = {"serial", LOG_DEBUG, sink_write};
 
 static bool ring_is_full(void)
 {
     return serial.head - serial.tail == RING_BYTES;
 }
 
-/* Takes what the chip has, as far as there is room; the rest waits in the chip, and whoever sends
- * is held up where the line knows how to. */
+/* Takes what the chip has, as far as there is room; the rest waits in the chip, and
+ * whoever sends is held up where the line knows how to. */
 static void chip_drain(void)
 {
     /* Bounded: a chip that claims input for ever must not hold the CPU. */

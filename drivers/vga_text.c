@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * VGA text mode. The cursor is at "where the next character goes"; a line end at the bottom
- * scrolls only when another character follows, so that 25 lines fit 25 rows.
+ * VGA text mode. The cursor is at "where the next character goes"; a line end at the
+ * bottom scrolls only when another character follows, so that 25 lines fit 25 rows.
  */
 #include "drivers/vga_text.h"
 #include "kernel/arch/instr.h"
@@ -48,11 +48,16 @@ static void crtc_write(u8 index, u8 value)
 static u16 colour_of(enum log_level level)
 {
     switch (level) {
-    case LOG_PLAIN: return COLOUR_WHITE;
-    case LOG_ERROR: return COLOUR_RED;
-    case LOG_WARN: return COLOUR_YELLOW;
-    case LOG_INFO: return COLOUR_GREY;
-    case LOG_DEBUG: return COLOUR_DARK;
+    case LOG_PLAIN:
+        return COLOUR_WHITE;
+    case LOG_ERROR:
+        return COLOUR_RED;
+    case LOG_WARN:
+        return COLOUR_YELLOW;
+    case LOG_INFO:
+        return COLOUR_GREY;
+    case LOG_DEBUG:
+        return COLOUR_DARK;
     }
     return COLOUR_GREY;
 }
@@ -141,7 +146,7 @@ static void sink_write(enum log_level level, const char *text, u64 bytes)
     screen_update();
 }
 
-const struct log_sink vga_text_sink = { "vga", LOG_INFO, sink_write };
+const struct log_sink vga_text_sink = {"vga", LOG_INFO, sink_write};
 
 void vga_text_init(volatile u16 *buffer)
 {
@@ -152,7 +157,8 @@ void vga_text_init(volatile u16 *buffer)
     vga.screen = (volatile u64 *)(volatile void *)buffer;
     for (u32 i = 0; i < ARRAY_COUNT(vga.cells); i++)
         vga.next[i] = vga.cells[i] = vga.screen[i];
-    /* A cursor off the screen is hidden or rubbish: begin at the bottom and keep the most. */
+    /* A cursor off the screen is hidden or rubbish: begin at the bottom and keep the
+     * most. */
     vga.row = cursor < CELLS ? cursor / VGA_COLUMNS : VGA_ROWS;
     vga.column = cursor < CELLS ? cursor % VGA_COLUMNS : 0;
     if (vga.column != 0) {

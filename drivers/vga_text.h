@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The 80x25 text screen as a log sink. Goes on below what firmware and loader have written.
+ * The 80x25 text screen as a log sink. Goes on below what firmware and loader have
+ * written.
  *
- * A copy in RAM is kept, because reading video memory is slow; only cells that change are
- * written. Locking: the log's lock. Does not: know where the buffer comes from; the caller maps
- * P:B8000h uncached and hands the pointer in.
+ * A copy in RAM is kept, because reading video memory is slow; only cells that change
+ * are written.
+ * Locking: the log's lock.
+ * Does not: know where the buffer comes from; the caller maps P:B8000h uncached and
+ * hands the pointer in.
  */
 #ifndef PLINTH_DRIVERS_VGA_TEXT_H
 #define PLINTH_DRIVERS_VGA_TEXT_H
@@ -12,10 +15,10 @@
 #include "kernel/base/log.h"
 #include "kernel/base/types.h"
 
-#define VGA_TEXT_PHYS   0xB8000
-#define VGA_COLUMNS     80
-#define VGA_ROWS        25
-#define VGA_TEXT_BYTES  (VGA_COLUMNS * VGA_ROWS * 2)
+#define VGA_TEXT_PHYS  0xB8000
+#define VGA_COLUMNS    80
+#define VGA_ROWS       25
+#define VGA_TEXT_BYTES (VGA_COLUMNS * VGA_ROWS * 2)
 
 /* Takes over the screen. buffer: VGA_TEXT_BYTES, mapped for good, 8-byte aligned. */
 void vga_text_init(volatile u16 *buffer);

@@ -21,8 +21,8 @@
 
 static bool exit_wanted;
 
-/* Memory that reads like memory: mapped, the kernel's, and no device, whose registers a read could
- * change. */
+/* Memory that reads like memory: mapped, the kernel's, and no device, whose registers a
+ * read could change. */
 static bool is_readable(u64 virt)
 {
     struct pt_walk walk;
@@ -38,47 +38,54 @@ void death_set_exit(bool wanted)
     exit_wanted = wanted;
 }
 
-static void caller_print(const struct backtrace_caller *caller, bool is_return, u32 *printed)
+static void caller_print(const struct backtrace_caller *caller, bool is_return,
+                         u32 *printed)
 {
     char name[SYMBOL_TEXT_BYTES], again[24] = "", line[120];
     const char *function;
     u64 offset;
     int bytes;
 
-    /* A return address behind a call that never returns belongs to the next function already. */
+    /* A return address behind a call that never returns belongs to the next function
+     * already. */
     if (symbol_find(caller->address - is_return, &function, &offset))
         format(name, sizeof(name), "%.56s+0x%lx", function, offset + is_return);
     else
         format(name, sizeof(name), "(no function)");
     if (caller->repeats != 0)
         format(again, sizeof(again), ", %u times", caller->repeats + 1);
-    bytes = format(line, sizeof(line), "  at %016lx %s%s\n", caller->address, name, again);
+    bytes = format(line, sizeof(line), "  at %016lx %s%s\n", caller->address, name,
+                   again);
     if (++*printed <= SCREEN_CALLERS)
         log_print("%s", line);
     else
         (void)log_echo_to("serial", line, MIN((u64)bytes, sizeof(line) - 1));
 }
 
-/* True when the function of rip has its frame already: it begins with PUSH RBP; MOV RBP, RSP, and
- * rip is behind them. Functions that do it later, or never, count as having none. */
+/* True when the function of rip has its frame already: it begins with PUSH RBP; MOV
+ * RBP, RSP, and rip is behind them. Functions that do it later, or never, count as
+ * having none. */
 static bool has_frame(u64 rip)
 {
-    static const u8 prologue[4] = { 0x55, 0x48, 0x89, 0xE5 };
+    static const u8 prologue[4] = {0x55, 0x48, 0x89, 0xE5};
     const char *name;
     u64 offset;
 
     return symbol_find(rip, &name, &offset) && offset >= sizeof(prologue) &&
-           memcmp((const void *)(uintptr_t)(rip - offset), prologue, sizeof(prologue)) == 0;
+           memcmp((const void *)(uintptr_t)(rip - offset), prologue,
+                  sizeof(prologue)) == 0;
 }
 
-/* Whether the instruction before a return address is a call: E8 rel32, or FF /2 in its lengths. */
+/* Whether the instruction before a return address is a call: E8 rel32, or FF /2 in its
+ * lengths. */
 static bool is_behind_call(u64 address)
 {
     const u8 *at = (const u8 *)(uintptr_t)address;
     const char *name;
     u64 offset;
 
-    if (!symbol_find(address - 1, &name, &offset) || !backtrace_is_readable(address - 7, 7))
+    if (!symbol_find(address - 1, &name, &offset) ||
+        !backtrace_is_readable(address - 7, 7))
         return false;
     if (at[-5] == 0xE8)
         return true;
@@ -90,11 +97,12 @@ static bool is_behind_call(u64 address)
 
 void death_backtrace_print(const struct death_place *place)
 {
-    struct backtrace_caller callers[BACKTRACE_MAX], first = { place->rip, 0 };
+    struct backtrace_caller callers[BACKTRACE_MAX], first = {place->rip, 0};
     u32 count = backtrace_walk(place->rbp, callers), printed = 0;
 
     caller_print(&first, place->rsp == 0, &printed);
-    if (place->rsp != 0 && !has_frame(place->rip) && backtrace_is_readable(place->rsp, 8)) {
+    if (place->rsp != 0 && !has_frame(place->rip) &&
+        backtrace_is_readable(place->rsp, 8)) {
         first.address = *(const u64 *)(uintptr_t)place->rsp;
         if (is_behind_call(first.address) &&
             (count == 0 || callers[0].address != first.address))
@@ -108,10 +116,11 @@ void death_backtrace_print(const struct death_place *place)
 static void panic_detail(void *argument)
 {
     const struct panic_facts *facts = argument;
-    struct death_place place = { facts->rip, facts->rbp, 0 };
+    struct death_place place = {facts->rip, facts->rbp, 0};
     char name[CODE_NAME_BYTES];
 
-    log_print("  cr0 %016lx cr2 %016lx cr3 %016lx\n", read_cr0(), read_cr2(), read_cr3());
+    log_print("  cr0 %016lx cr2 %016lx cr3 %016lx\n", read_cr0(), read_cr2(),
+              read_cr3());
     log_print("  cr4 %016lx efer %03lx CPU %u, trap depth %u\n", read_cr4(),
               rdmsr(MSR_EFER), percpu_or_boot()->index, percpu_or_boot()->trap_depth);
     death_backtrace_print(&place);
@@ -148,9 +157,9 @@ static void hook_end(const struct panic_facts *facts)
 }
 
 static const struct panic_hook hooks[] = {
-    { "no more faults", PANIC_STOP, hook_stop },
-    { "registers and backtrace", PANIC_DETAIL, hook_detail },
-    { "leave or halt", PANIC_END, hook_end },
+    {"no more faults", PANIC_STOP, hook_stop},
+    {"registers and backtrace", PANIC_DETAIL, hook_detail},
+    {"leave or halt", PANIC_END, hook_end},
 };
 
 void death_init(void)

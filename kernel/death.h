@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The hooks of kernel/base/panic for a kernel that stands: registers and backtrace of a death,
- * and the way out after it.
+ * The hooks of kernel/base/panic for a kernel that stands: registers and backtrace of a
+ * death, and the way out after it.
  */
 #ifndef PLINTH_KERNEL_DEATH_H
 #define PLINTH_KERNEL_DEATH_H
@@ -14,16 +14,17 @@ void death_init(void);
 /* Whether the end of a death leaves the emulator (configuration exit=1) or halts. */
 void death_set_exit(bool wanted);
 
-/* Where a backtrace begins. rsp is only for a trap: a function that was interrupted before it
- * had its frame is found by the return address on top of the stack; 0 otherwise. */
+/* Where a backtrace begins. rsp is only for a trap: a function that was interrupted
+ * before it had its frame is found by the return address on top of the stack; 0
+ * otherwise. */
 struct death_place {
     u64 rip;
     u64 rbp;
     u64 rsp;
 };
 
-/* Prints the functions that lead to a place, nearest first. The first few go to every sink, the
- * rest, if any, to COM1 alone. Any context. */
+/* Prints the functions that lead to a place, nearest first. The first few go to every
+ * sink, the rest, if any, to COM1 alone. Any context. */
 void death_backtrace_print(const struct death_place *place);
 
 #endif

@@ -39,10 +39,17 @@ static int64_t next_signed(struct reader *reader, u32 count)
 static bool is_prefix(u8 byte)
 {
     switch (byte) {
-    case 0x26: case 0x2E: case 0x36: case 0x3E: /* ES, CS, SS, DS */
-    case 0x64: case 0x65:                       /* FS, GS */
-    case 0x66: case 0x67:                       /* operand and address size */
-    case 0xF0: case 0xF2: case 0xF3:            /* LOCK, REPNE, REP */
+    case 0x26:
+    case 0x2E:
+    case 0x36:
+    case 0x3E: /* ES, CS, SS, DS */
+    case 0x64:
+    case 0x65: /* FS, GS */
+    case 0x66:
+    case 0x67: /* operand and address size */
+    case 0xF0:
+    case 0xF2:
+    case 0xF3: /* LOCK, REPNE, REP */
         return true;
     default:
         return false;
@@ -58,8 +65,17 @@ static bool one_byte_has_modrm(u8 opcode)
     if (opcode >= 0xD0 && opcode <= 0xDF)
         return opcode <= 0xD3 || opcode >= 0xD8;
     switch (opcode) {
-    case 0x63: case 0x69: case 0x6B: case 0xC0: case 0xC1: case 0xC6: case 0xC7:
-    case 0xF6: case 0xF7: case 0xFE: case 0xFF:
+    case 0x63:
+    case 0x69:
+    case 0x6B:
+    case 0xC0:
+    case 0xC1:
+    case 0xC6:
+    case 0xC7:
+    case 0xF6:
+    case 0xF7:
+    case 0xFE:
+    case 0xFF:
         return true;
     default:
         return false;
@@ -75,9 +91,24 @@ static bool two_byte_has_modrm(u8 opcode)
     if (opcode >= 0xC8 && opcode <= 0xCF) /* BSWAP */
         return false;
     switch (opcode) {
-    case 0x04: case 0x05: case 0x06: case 0x07: case 0x08: case 0x09: case 0x0A: case 0x0B:
-    case 0x0C: case 0x0E: case 0x0F: case 0x77: case 0xA0: case 0xA1: case 0xA2: case 0xA8:
-    case 0xA9: case 0xAA:
+    case 0x04:
+    case 0x05:
+    case 0x06:
+    case 0x07:
+    case 0x08:
+    case 0x09:
+    case 0x0A:
+    case 0x0B:
+    case 0x0C:
+    case 0x0E:
+    case 0x0F:
+    case 0x77:
+    case 0xA0:
+    case 0xA1:
+    case 0xA2:
+    case 0xA8:
+    case 0xA9:
+    case 0xAA:
         return false;
     default:
         return true;
@@ -90,17 +121,32 @@ static void implicit_operand(struct instruction *out)
     if (out->map != MAP_ONE_BYTE)
         return;
     switch (out->opcode) {
-    case 0xA4: case 0xA5: case 0xA6: case 0xA7: /* MOVS, CMPS */
+    case 0xA4:
+    case 0xA5:
+    case 0xA6:
+    case 0xA7: /* MOVS, CMPS */
         out->base = REGISTER_RSI;
         out->second = REGISTER_RDI;
         break;
-    case 0xAC: case 0xAD: case 0x6E: case 0x6F: /* LODS, OUTS */
+    case 0xAC:
+    case 0xAD:
+    case 0x6E:
+    case 0x6F: /* LODS, OUTS */
         out->base = REGISTER_RSI;
         break;
-    case 0xAA: case 0xAB: case 0xAE: case 0xAF: case 0x6C: case 0x6D: /* STOS, SCAS, INS */
+    case 0xAA:
+    case 0xAB:
+    case 0xAE:
+    case 0xAF:
+    case 0x6C:
+    case 0x6D: /* STOS, SCAS, INS */
         out->base = REGISTER_RDI;
         break;
-    case 0xC3: case 0xC2: case 0xCF: case 0xE8: case 0xC9: /* RET, IRET, CALL, LEAVE */
+    case 0xC3:
+    case 0xC2:
+    case 0xCF:
+    case 0xE8:
+    case 0xC9: /* RET, IRET, CALL, LEAVE */
         out->base = REGISTER_RSP;
         break;
     default:
@@ -111,7 +157,8 @@ static void implicit_operand(struct instruction *out)
     out->has_memory = true;
 }
 
-static void memory_operand(struct reader *reader, u8 rex, u8 rm, struct instruction *out)
+static void memory_operand(struct reader *reader, u8 rex, u8 rm,
+                           struct instruction *out)
 {
     u32 displacement_bytes = out->mod == 1 ? 1 : out->mod == 2 ? 4 : 0;
 
@@ -171,11 +218,13 @@ static void opcode_read(struct reader *reader, struct instruction *out)
 
 bool instruction_read(const u8 *bytes, u64 count, struct instruction *out)
 {
-    struct reader reader = { bytes, bytes + MIN(count, INSTRUCTION_BYTES_MAX), false };
+    struct reader reader = {bytes, bytes + MIN(count, INSTRUCTION_BYTES_MAX), false};
     u8 rex, modrm;
 
-    *out = (struct instruction){ .base = REGISTER_NONE, .index = REGISTER_NONE, .scale = 1,
-                                 .second = REGISTER_NONE };
+    *out = (struct instruction){.base = REGISTER_NONE,
+                                .index = REGISTER_NONE,
+                                .scale = 1,
+                                .second = REGISTER_NONE};
     rex = prefixes_read(&reader, out, &out->opcode);
     /* In 64-bit mode these are VEX and EVEX. */
     if (out->opcode == 0xC4 || out->opcode == 0xC5 || out->opcode == 0x62)
@@ -212,8 +261,9 @@ u64 instruction_address(const struct instruction *instruction, const u64 registe
 
 const char *register_name(u8 number)
 {
-    static const char names[16][4] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+    static const char names[16][4] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+                                      "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+                                      "r12", "r13", "r14", "r15"};
 
     return number < 16 ? names[number] : "?";
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reads one x86-64 instruction as far as its memory operand: enough to say which address a #GP
- * was about. Legacy and REX prefixes, the one-byte, 0F, 0F 38 and 0F 3A maps; VEX and EVEX are
- * called unknown. Pure; built for the host as well.
+ * Reads one x86-64 instruction as far as its memory operand: enough to say which
+ * address a #GP was about. Legacy and REX prefixes, the one-byte, 0F, 0F 38 and 0F 3A
+ * maps; VEX and EVEX are called unknown. Pure; built for the host as well.
  */
 #ifndef PLINTH_KERNEL_INSTRUCTION_H
 #define PLINTH_KERNEL_INSTRUCTION_H
@@ -27,19 +27,19 @@ struct instruction {
     u8 mod, reg, rm; /* reg and rm with their REX bits */
     bool has_memory; /* an explicit or implicit memory operand, described by the rest */
     bool rip_relative;
-    u8 base;         /* or REGISTER_NONE */
+    u8 base; /* or REGISTER_NONE */
     u8 index;
-    u8 scale;        /* 1, 2, 4, 8 */
-    u8 second;       /* base of a second operand: string instructions; or REGISTER_NONE */
-    u8 segment;      /* prefix byte 64h or 65h, or 0 */
+    u8 scale;   /* 1, 2, 4, 8 */
+    u8 second;  /* base of a second operand: string instructions; or REGISTER_NONE */
+    u8 segment; /* prefix byte 64h or 65h, or 0 */
     int64_t displacement;
 };
 
 /* False: cut short, or not an encoding that is known here. */
 bool instruction_read(const u8 *bytes, u64 count, struct instruction *out);
 
-/* base + index * scale + displacement; registers[16] in encoding order. Not for rip_relative, and
- * without a segment's base. */
+/* base + index * scale + displacement; registers[16] in encoding order. Not for
+ * rip_relative, and without a segment's base. */
 u64 instruction_address(const struct instruction *instruction, const u64 registers[16]);
 
 /* "[rbx+rcx*8+0x10]"; returns out. */

@@ -95,7 +95,7 @@ void monitor_run(const struct monitor_table *tables, u32 table_count)
 
 bool monitor_parse_number(const char *text, u64 *out)
 {
-    struct config_value value = { text, strlen(text) };
+    struct config_value value = {text, strlen(text)};
 
     return config_parse_u64(&value, out);
 }
@@ -103,7 +103,7 @@ bool monitor_parse_number(const char *text, u64 *out)
 bool monitor_parse_address(const char *text, u64 *out)
 {
     char hex[24] = "0x";
-    struct config_value value = { hex, 0 };
+    struct config_value value = {hex, 0};
 
     if ((text[0] == 'V' || text[0] == 'P') && text[1] == ':')
         text += 2;

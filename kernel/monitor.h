@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The monitor: a prompt on COM1 and the PS/2 keyboard for looking into the running kernel.
+ * The monitor: a prompt on COM1 and the PS/2 keyboard for looking into the running
+ * kernel.
  *
- * Commands come in tables, so that each part of the kernel brings its own. Nothing typed can do
- * harm: lines are cut, unknown words get one line of answer, the number of arguments is checked
- * before a command runs. Runs with interrupts on, sleeps while nobody types.
+ * Commands come in tables, so that each part of the kernel brings its own. Nothing
+ * typed can do harm: lines are cut, unknown words get one line of answer, the number of
+ * arguments is checked before a command runs. Runs with interrupts on, sleeps while
+ * nobody types.
  */
 #ifndef PLINTH_KERNEL_MONITOR_H
 #define PLINTH_KERNEL_MONITOR_H

@@ -22,7 +22,8 @@ static void help_one(const struct monitor_command *command)
 {
     u32 width = HELP_COLUMNS - 1 - (u32)MIN(strlen(command->name), HELP_COLUMNS - 1);
 
-    log_print("  %s %-*s %s\n", command->name, (int)width, command->arguments, command->help);
+    log_print("  %s %-*s %s\n", command->name, (int)width, command->arguments,
+              command->help);
 }
 
 static void run_help(u32 argc, const char *const argv[])
@@ -90,9 +91,10 @@ static void run_cpu(u32 argc, const char *const argv[])
               tsc_hz() / 1000 % 1000, tsc_source_name(tsc_source_now()));
     cpu_features_print(features);
     cpu_words_print();
-    log_print("  %lu exceptions, %lu interrupts (%lu ticks, %lu spurious, %lu unserved)\n",
-              cpu->exception_count, cpu->interrupt_count, pit_ticks(), pic_spurious_count(),
-              irq_unhandled_count());
+    log_print(
+        "  %lu exceptions, %lu interrupts (%lu ticks, %lu spurious, %lu unserved)\n",
+        cpu->exception_count, cpu->interrupt_count, pit_ticks(), pic_spurious_count(),
+        irq_unhandled_count());
     if (serial_lost() != 0)
         log_print("  %lu characters lost on COM1\n", serial_lost());
 }
@@ -138,12 +140,12 @@ static void run_halt(u32 argc, const char *const argv[])
 }
 
 static const struct monitor_command commands[] = {
-    { "help", "[NAME]", "this list, or one line of it", 0, 1, run_help },
-    { "cpu", "", "processor, features, control registers, interrupts", 0, 0, run_cpu },
-    { "log", "[LEVEL]", "the log so far; with error, warn, info, debug: the level", 0, 1,
-      run_log },
-    { "reboot", "", "restart the machine", 0, 0, run_reboot },
-    { "halt", "", "stop for good", 0, 0, run_halt },
+    {"help", "[NAME]", "this list, or one line of it", 0, 1, run_help},
+    {"cpu", "", "processor, features, control registers, interrupts", 0, 0, run_cpu},
+    {"log", "[LEVEL]", "the log so far; with error, warn, info, debug: the level", 0, 1,
+     run_log},
+    {"reboot", "", "restart the machine", 0, 0, run_reboot},
+    {"halt", "", "stop for good", 0, 0, run_halt},
 };
 
-const struct monitor_table monitor_basic_table = { commands, ARRAY_COUNT(commands) };
+const struct monitor_table monitor_basic_table = {commands, ARRAY_COUNT(commands)};

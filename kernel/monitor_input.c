@@ -40,7 +40,8 @@ char monitor_input_wait(void)
             sti();
             return (char)c;
         }
-        /* One step, so that an interrupt between the look and the sleep ends the sleep. */
+        /* One step, so that an interrupt between the look and the sleep ends the sleep.
+         */
         sti_hlt();
     }
 }

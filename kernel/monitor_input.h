@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where typed characters come from: COM1 and the PS/2 keyboard, both woken up by interrupts.
- * Any interrupt, the 100 Hz tick too, leads to a look at both, so that a lost one delays a key
- * and loses none.
+ * Where typed characters come from: COM1 and the PS/2 keyboard, both woken up by
+ * interrupts. Any interrupt, the 100 Hz tick too, leads to a look at both, so that a
+ * lost one delays a key and loses none.
  */
 #ifndef PLINTH_KERNEL_MONITOR_INPUT_H
 #define PLINTH_KERNEL_MONITOR_INPUT_H

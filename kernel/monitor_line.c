@@ -28,7 +28,8 @@ static void erase_one(struct line *line, void (*echo)(const char *text, u64 byte
     }
 }
 
-/* True when the character belongs to an escape sequence: ESC, or ESC [ parameters final. */
+/* True when the character belongs to an escape sequence: ESC, or ESC [ parameters
+ * final. */
 static bool escape_take(struct line *line, char c)
 {
     switch (line->escape) {
@@ -48,7 +49,8 @@ static bool escape_take(struct line *line, char c)
     return false;
 }
 
-static void character_add(struct line *line, char c, void (*echo)(const char *text, u64 bytes))
+static void character_add(struct line *line, char c,
+                          void (*echo)(const char *text, u64 bytes))
 {
     if (line->length == MONITOR_LINE_BYTES) {
         line->dropped++;
@@ -59,7 +61,8 @@ static void character_add(struct line *line, char c, void (*echo)(const char *te
     echo(&c, 1);
 }
 
-enum line_event line_take(struct line *line, char c, void (*echo)(const char *text, u64 bytes))
+enum line_event line_take(struct line *line, char c,
+                          void (*echo)(const char *text, u64 bytes))
 {
     bool after_return = line->after_return;
 

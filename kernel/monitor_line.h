@@ -2,9 +2,9 @@
  *
  * The line editor: a pure state machine from typed characters to a line and its echo.
  *
- * Backspace and Delete take a character back, ^U the whole line, ^C gives the line up. Escape
- * sequences (arrow keys), other control characters and what is not ASCII are ignored. What goes
- * beyond the line's room is counted and dropped.
+ * Backspace and Delete take a character back, ^U the whole line, ^C gives the line up.
+ * Escape sequences (arrow keys), other control characters and what is not ASCII are
+ * ignored. What goes beyond the line's room is counted and dropped.
  */
 #ifndef PLINTH_KERNEL_MONITOR_LINE_H
 #define PLINTH_KERNEL_MONITOR_LINE_H
@@ -31,6 +31,7 @@ enum line_event {
 void line_clear(struct line *line);
 
 /* Takes one character. Every change on the screen goes to echo. */
-enum line_event line_take(struct line *line, char c, void (*echo)(const char *text, u64 bytes));
+enum line_event line_take(struct line *line, char c,
+                          void (*echo)(const char *text, u64 bytes));
 
 #endif

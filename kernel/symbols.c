@@ -19,8 +19,9 @@ static bool head_is_good(const struct symbols_head *head, u64 bytes)
     u64 list_end = sizeof(*head) + (u64)head->count * sizeof(struct symbol);
 
     return head->magic == SYMBOLS_MAGIC && head->version == SYMBOLS_VERSION &&
-           head->count >= 1 && head->count <= SYMBOLS_MAX && head->total_bytes <= bytes &&
-           head->strings_offset >= list_end && head->strings_offset < head->total_bytes;
+           head->count >= 1 && head->count <= SYMBOLS_MAX &&
+           head->total_bytes <= bytes && head->strings_offset >= list_end &&
+           head->strings_offset < head->total_bytes;
 }
 
 /* Ascending, and every name begins inside the strings, which end with a NUL. */
@@ -38,7 +39,8 @@ static bool list_is_good(const struct symbols_head *head, const struct symbol *l
     return true;
 }
 
-enum status symbols_init(const void *blob, u64 bytes, u64 image_base, const u8 build_id[20])
+enum status symbols_init(const void *blob, u64 bytes, u64 image_base,
+                         const u8 build_id[20])
 {
     const struct symbols_head *head = blob;
     const struct symbol *list;
@@ -69,7 +71,8 @@ bool symbol_find(u64 virt, const char **name, u64 *offset)
     u64 distance = virt - symbols.image_base;
     u32 low = 0, high = symbols.count;
 
-    if (symbols.count == 0 || virt < symbols.image_base || distance < symbols.list[0].offset)
+    if (symbols.count == 0 || virt < symbols.image_base ||
+        distance < symbols.list[0].offset)
         return false;
     /* list[low].offset <= distance, and list[high] is above it or beyond the end. */
     while (high - low > 1) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Names of the kernel's functions, from the blob that the loader put behind the kernel
- * (kernel/boot/symbols.h). Constant after symbols_init; any context, the path of death included.
+ * (kernel/boot/symbols.h). Constant after symbols_init; any context, the path of death
+ * included.
  */
 #ifndef PLINTH_KERNEL_SYMBOLS_H
 #define PLINTH_KERNEL_SYMBOLS_H
@@ -12,9 +13,9 @@
 /* "name+0x1c", cut to this. */
 #define SYMBOL_TEXT_BYTES 72
 
-/* Takes the blob, which must stay mapped for ever. image_base: address of the image's first byte.
- * Everything in it is checked before anything is believed. STATUS_INVALID: damaged;
- * STATUS_NOT_FOUND: of another build. Then there are simply no names. */
+/* Takes the blob, which must stay mapped for ever. image_base: address of the image's
+ * first byte. Everything in it is checked before anything is believed. STATUS_INVALID:
+ * damaged; STATUS_NOT_FOUND: of another build. Then there are simply no names. */
 MUST_USE enum status symbols_init(const void *blob, u64 bytes, u64 image_base,
                                   const u8 build_id[20]);
 
@@ -23,7 +24,8 @@ u32 symbols_count(void);
 /* The function that holds virt and how far into it. False: none, or no names. */
 bool symbol_find(u64 virt, const char **name, u64 *offset);
 
-/* "memset+0x1c" into out, or "V:ffffffff80001234" where there is no name. Returns out. */
+/* "memset+0x1c" into out, or "V:ffffffff80001234" where there is no name. Returns out.
+ */
 const char *symbol_text(u64 virt, char out[SYMBOL_TEXT_BYTES]);
 
 #endif

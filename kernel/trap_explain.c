@@ -42,17 +42,21 @@ static const char *heap_place(u64 virt)
 
     heap_locate(virt_make(virt), &where);
     switch (where.place) {
-    case HEAP_PLACE_GUARD: return "a guard page of the kernel heap";
-    case HEAP_PLACE_FREE: return "a free slot of the kernel heap";
-    case HEAP_PLACE_OBJECT: return "an object of the kernel heap";
+    case HEAP_PLACE_GUARD:
+        return "a guard page of the kernel heap";
+    case HEAP_PLACE_FREE:
+        return "a free slot of the kernel heap";
+    case HEAP_PLACE_OBJECT:
+        return "an object of the kernel heap";
     case HEAP_PLACE_NEVER:
-    case HEAP_PLACE_OUTSIDE: break;
+    case HEAP_PLACE_OUTSIDE:
+        break;
     }
     return "kernel heap that nobody holds";
 }
 
 /* Whether virt lies in a window of layout.h. */
-#define IN_WINDOW(virt, name) ((virt) - name##_BASE < name##_BYTES)
+#define IN_WINDOW(virt, name) ((virt) - (name##_BASE) < (name##_BYTES))
 
 const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
 {
@@ -76,9 +80,12 @@ const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
         format(out, out_bytes, "%s", text);
     else if (IN_WINDOW(virt, DIRECT_MAP))
         format(out, out_bytes, "the direct map of P:%#lx%s", virt - DIRECT_MAP_BASE,
-               ram_contains(phys_make(virt - DIRECT_MAP_BASE), 1) ? "" : ", which is not RAM");
+               ram_contains(phys_make(virt - DIRECT_MAP_BASE), 1)
+                   ? ""
+                   : ", which is not RAM");
     else if (stack_locate(virt_make(virt), &stack))
-        format(out, out_bytes, "%s%s", stack.in_guard ? "the guard below " : "", stack.name);
+        format(out, out_bytes, "%s%s", stack.in_guard ? "the guard below " : "",
+               stack.name);
     else if (aperture_find(virt_make(virt), &phys))
         format(out, out_bytes, "the device window of P:%#lx", phys.raw);
     else
@@ -95,15 +102,16 @@ bool trap_explain_stack(const struct trap_frame *frame, u64 address,
 
     if (!stack_locate(virt_make(address), &guard) || !guard.in_guard)
         return false;
-    /* Pushed over the edge: RSP stands in the same slot, in the stack or already in its guard. */
+    /* Pushed over the edge: RSP stands in the same slot, in the stack or already in its
+     * guard. */
     own = stack_locate(virt_make(frame->rsp), &stack) && stack.top == guard.top;
     out->code = own ? CODE_SO_01 : CODE_SO_02;
     out->has_address = true;
     out->address = address;
     symbol_text(frame->rip, who);
     if (own) {
-        format(out->sentence, sizeof(out->sentence), "overflow of %s by %lu bytes in %s",
-               guard.name, guard.bytes_below, who);
+        format(out->sentence, sizeof(out->sentence),
+               "overflow of %s by %lu bytes in %s", guard.name, guard.bytes_below, who);
         format(out->cause, sizeof(out->cause),
                "recursion or large locals: the whole stack of %lu bytes is used",
                guard.top - guard.bottom);
@@ -117,7 +125,8 @@ bool trap_explain_stack(const struct trap_frame *frame, u64 address,
     return true;
 }
 
-static void explain_double_fault(const struct trap_frame *frame, struct trap_explanation *out)
+static void explain_double_fault(const struct trap_frame *frame,
+                                 struct trap_explanation *out)
 {
     char who[SYMBOL_TEXT_BYTES];
 
@@ -129,14 +138,15 @@ static void explain_double_fault(const struct trap_frame *frame, struct trap_exp
            "double fault in %s: a trap could not be delivered",
            symbol_text(frame->rip, who));
     if (!virt_is_canonical(virt_make(frame->rsp)))
-        format(out->cause, sizeof(out->cause), "the stack pointer V:%016lx is not canonical",
-               frame->rsp);
+        format(out->cause, sizeof(out->cause),
+               "the stack pointer V:%016lx is not canonical", frame->rsp);
     else if (!backtrace_is_readable(frame->rsp - 8, 8))
-        format(out->cause, sizeof(out->cause), "the stack pointer V:%016lx has no memory below",
-               frame->rsp);
+        format(out->cause, sizeof(out->cause),
+               "the stack pointer V:%016lx has no memory below", frame->rsp);
     else
         format(out->cause, sizeof(out->cause),
-               "CR2 is V:%016lx, perhaps of the fault that could not be delivered", frame->cr2);
+               "CR2 is V:%016lx, perhaps of the fault that could not be delivered",
+               frame->cr2);
 }
 
 static enum code code_of_exception(u64 vector)
@@ -149,7 +159,8 @@ static enum code code_of_exception(u64 vector)
         [28] = CODE_EX_28, [29] = CODE_EX_29, [30] = CODE_EX_30,
     };
 
-    STATIC_ASSERT(CODE_COUNT <= 256 && CODE_EX_00 != 0, "a byte holds a code, 0 means none");
+    STATIC_ASSERT(CODE_COUNT <= 256 && CODE_EX_00 != 0,
+                  "a byte holds a code, 0 means none");
     if (vector < EXCEPTION_COUNT && codes[vector] != 0)
         return (enum code)codes[vector];
     return CODE_EX_31;
@@ -163,13 +174,16 @@ static void explain_other(const struct trap_frame *frame, struct trap_explanatio
     out->code = code_of_exception(frame->vector);
     symbol_text(frame->rip, who);
     if (frame->error_code != 0)
-        format(out->sentence, sizeof(out->sentence), "%s at %s: %s", vector_name(frame->vector),
-               who, trap_error_words(frame, words, sizeof(words)));
+        format(out->sentence, sizeof(out->sentence), "%s at %s: %s",
+               vector_name(frame->vector), who,
+               trap_error_words(frame, words, sizeof(words)));
     else
-        format(out->sentence, sizeof(out->sentence), "%s at %s", vector_name(frame->vector),
-               who);
-    if (frame->vector == VECTOR_BREAKPOINT && is_between(frame->rip - 1, text_end, rodata_begin))
-        format(out->cause, sizeof(out->cause), "a jump went wild behind the code of the kernel");
+        format(out->sentence, sizeof(out->sentence), "%s at %s",
+               vector_name(frame->vector), who);
+    if (frame->vector == VECTOR_BREAKPOINT &&
+        is_between(frame->rip - 1, text_end, rodata_begin))
+        format(out->cause, sizeof(out->cause),
+               "a jump went wild behind the code of the kernel");
     if (frame->entry_flags & TRAP_IN_IRETQ)
         format(out->cause, sizeof(out->cause),
                "raised by the return to ring 3 itself: its frame is bad");
@@ -210,8 +224,9 @@ static const char *page_fault_words(u64 error, char *out, u64 out_bytes)
 /* SDM vol. 3A, 6.13 */
 static const char *selector_words(u64 error, char *out, u64 out_bytes)
 {
-    const char *table = error & ERROR_IDT ? "gate" : error & ERROR_LDT ? "LDT entry"
-                                                                       : "GDT entry";
+    const char *table = error & ERROR_IDT   ? "gate"
+                        : error & ERROR_LDT ? "LDT entry"
+                                            : "GDT entry";
 
     if ((error & ~(u64)ERROR_EXTERNAL) == 0)
         format(out, out_bytes, "no selector%s",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Why a #GP or #SS came. An unmapped canonical address never causes one, so nothing here speaks
- * of mappings; an address is named only when the instruction at RIP was read and its operand,
- * computed from the registers, is not canonical.
+ * Why a #GP or #SS came. An unmapped canonical address never causes one, so nothing
+ * here speaks of mappings; an address is named only when the instruction at RIP was
+ * read and its operand, computed from the registers, is not canonical.
  */
 #include "kernel/arch/backtrace.h"
 #include "kernel/base/format.h"
@@ -38,10 +38,10 @@ static bool is_canonical(u64 virt)
 
 static void registers_take(const struct trap_frame *frame, u64 out[16])
 {
-    const u64 in_order[16] = { frame->rax, frame->rcx, frame->rdx, frame->rbx,
-                               frame->rsp, frame->rbp, frame->rsi, frame->rdi,
-                               frame->r8,  frame->r9,  frame->r10, frame->r11,
-                               frame->r12, frame->r13, frame->r14, frame->r15 };
+    const u64 in_order[16] = {frame->rax, frame->rcx, frame->rdx, frame->rbx,
+                              frame->rsp, frame->rbp, frame->rsi, frame->rdi,
+                              frame->r8,  frame->r9,  frame->r10, frame->r11,
+                              frame->r12, frame->r13, frame->r14, frame->r15};
 
     memcpy(out, in_order, sizeof(in_order));
 }
@@ -55,16 +55,19 @@ static bool instruction_take(const struct trap_frame *frame, struct instruction 
         return false;
     while (bytes != 0 && !backtrace_is_readable(frame->rip, bytes))
         bytes--;
-    return bytes != 0 && instruction_read((const u8 *)(uintptr_t)frame->rip, bytes, out);
+    return bytes != 0 &&
+           instruction_read((const u8 *)(uintptr_t)frame->rip, bytes, out);
 }
 
-static bool is_opcode(const struct evidence *evidence, enum instruction_map map, u8 opcode)
+static bool is_opcode(const struct evidence *evidence, enum instruction_map map,
+                      u8 opcode)
 {
     return evidence->read && evidence->instruction.map == map &&
            evidence->instruction.opcode == opcode;
 }
 
-static bool explain_operand(const struct evidence *evidence, struct trap_explanation *out)
+static bool explain_operand(const struct evidence *evidence,
+                            struct trap_explanation *out)
 {
     const struct instruction *instruction = &evidence->instruction;
     char operand[OPERAND_TEXT_BYTES];
@@ -86,7 +89,8 @@ static bool explain_operand(const struct evidence *evidence, struct trap_explana
            "memory operand %s = V:%016lx is not canonical, in %s", operand, address,
            evidence->who);
     format(out->cause, sizeof(out->cause),
-           "a corrupted or uninitialised pointer: bits 63..47 of an address must be equal");
+           "a corrupted or uninitialised pointer: bits 63..47 of an address must be "
+           "equal");
     return true;
 }
 
@@ -94,13 +98,15 @@ static void target_put(const struct evidence *evidence, u64 target, const char *
                        struct trap_explanation *out)
 {
     out->code = CODE_GP_05;
-    format(out->sentence, sizeof(out->sentence), "%s to V:%016lx, which is not canonical, in %s",
-           how, target, evidence->who);
+    format(out->sentence, sizeof(out->sentence),
+           "%s to V:%016lx, which is not canonical, in %s", how, target, evidence->who);
 }
 
-/* Some CPUs and emulators make the jump first and refuse the target as RIP afterwards. What was
- * popped still lies below RSP; a register that holds the target was jumped through. */
-static void explain_bad_rip(const struct evidence *evidence, struct trap_explanation *out)
+/* Some CPUs and emulators make the jump first and refuse the target as RIP afterwards.
+ * What was popped still lies below RSP; a register that holds the target was jumped
+ * through. */
+static void explain_bad_rip(const struct evidence *evidence,
+                            struct trap_explanation *out)
 {
     u64 rip = evidence->frame->rip, popped = evidence->frame->rsp - 8;
 
@@ -109,8 +115,8 @@ static void explain_bad_rip(const struct evidence *evidence, struct trap_explana
            "jump, call or return to V:%016lx, which is not canonical", rip);
     if (is_canonical(popped) && backtrace_is_readable(popped, 8) &&
         *(const u64 *)(uintptr_t)popped == rip) {
-        format(out->cause, sizeof(out->cause), "the return address at V:%016lx was overwritten",
-               popped);
+        format(out->cause, sizeof(out->cause),
+               "the return address at V:%016lx was overwritten", popped);
         return;
     }
     for (u8 i = 0; i < 16; i++)
@@ -119,7 +125,8 @@ static void explain_bad_rip(const struct evidence *evidence, struct trap_explana
                    register_name(i));
 }
 
-static bool explain_target(const struct evidence *evidence, struct trap_explanation *out)
+static bool explain_target(const struct evidence *evidence,
+                           struct trap_explanation *out)
 {
     const struct instruction *instruction = &evidence->instruction;
     u64 rsp = evidence->frame->rsp, target;
@@ -145,13 +152,15 @@ static bool explain_target(const struct evidence *evidence, struct trap_explanat
         target = evidence->registers[instruction->rm];
         if (is_canonical(target))
             return false;
-        target_put(evidence, target, (instruction->reg & 7) == 2 ? "call" : "jump", out);
+        target_put(evidence, target, (instruction->reg & 7) == 2 ? "call" : "jump",
+                   out);
         return true;
     }
     return false;
 }
 
-static bool explain_register(const struct evidence *evidence, struct trap_explanation *out)
+static bool explain_register(const struct evidence *evidence,
+                             struct trap_explanation *out)
 {
     const struct instruction *instruction = &evidence->instruction;
     const struct trap_frame *frame = evidence->frame;
@@ -159,8 +168,9 @@ static bool explain_register(const struct evidence *evidence, struct trap_explan
 
     if (is_opcode(evidence, MAP_0F, OPCODE_WRMSR)) {
         out->code = CODE_GP_03;
-        format(out->sentence, sizeof(out->sentence), "WRMSR of %#lx to MSR %#x refused, in %s",
-               value, (u32)frame->rcx, evidence->who);
+        format(out->sentence, sizeof(out->sentence),
+               "WRMSR of %#lx to MSR %#x refused, in %s", value, (u32)frame->rcx,
+               evidence->who);
     } else if (is_opcode(evidence, MAP_0F, OPCODE_RDMSR)) {
         out->code = CODE_GP_03;
         format(out->sentence, sizeof(out->sentence), "RDMSR of MSR %#x refused, in %s",
@@ -168,7 +178,8 @@ static bool explain_register(const struct evidence *evidence, struct trap_explan
     } else if (is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_CR) ||
                is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_DR)) {
         out->code = CODE_GP_04;
-        format(out->sentence, sizeof(out->sentence), "MOV of %#lx to %s%u refused, in %s",
+        format(out->sentence, sizeof(out->sentence),
+               "MOV of %#lx to %s%u refused, in %s",
                evidence->registers[instruction->rm],
                instruction->opcode == OPCODE_MOV_TO_CR ? "CR" : "DR", instruction->reg,
                evidence->who);
@@ -176,14 +187,16 @@ static bool explain_register(const struct evidence *evidence, struct trap_explan
                is_opcode(evidence, MAP_0F, OPCODE_GROUP_7)) {
         out->code = CODE_GP_04;
         format(out->sentence, sizeof(out->sentence),
-               "load of a descriptor-table or state register refused, in %s", evidence->who);
+               "load of a descriptor-table or state register refused, in %s",
+               evidence->who);
     } else {
         return false;
     }
     return true;
 }
 
-static void explain_selector(const struct evidence *evidence, struct trap_explanation *out)
+static void explain_selector(const struct evidence *evidence,
+                             struct trap_explanation *out)
 {
     char words[80];
 
@@ -192,9 +205,10 @@ static void explain_selector(const struct evidence *evidence, struct trap_explan
            trap_error_words(evidence->frame, words, sizeof(words)), evidence->who);
 }
 
-void trap_explain_protection(const struct trap_frame *frame, struct trap_explanation *out)
+void trap_explain_protection(const struct trap_frame *frame,
+                             struct trap_explanation *out)
 {
-    struct evidence evidence = { .frame = frame };
+    struct evidence evidence = {.frame = frame};
 
     registers_take(frame, evidence.registers);
     symbol_text(frame->rip, evidence.who);
@@ -206,7 +220,8 @@ void trap_explain_protection(const struct trap_frame *frame, struct trap_explana
         out->code = frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_06;
         format(out->sentence, sizeof(out->sentence),
                "%s in %s; no operand in the registers explains it",
-               frame->vector == VECTOR_STACK ? "stack-segment fault" : "general protection fault",
+               frame->vector == VECTOR_STACK ? "stack-segment fault"
+                                             : "general protection fault",
                evidence.who);
     }
     if (frame->entry_flags & TRAP_IN_IRETQ)

@@ -29,7 +29,9 @@ static const char *verb_of(u64 error)
 /* "read of", "write to": for a place as object. */
 static const char *verb_to(u64 error)
 {
-    return error & PF_FETCH ? "execution of" : error & PF_WRITE ? "write to" : "read of";
+    return error & PF_FETCH   ? "execution of"
+           : error & PF_WRITE ? "write to"
+                              : "read of";
 }
 
 /* A call through a bad pointer leaves the return address on the stack. */
@@ -43,7 +45,8 @@ static void caller_name(const struct fault *fault, struct trap_explanation *out)
         return;
     back = *(const u64 *)(uintptr_t)fault->frame->rsp;
     if (symbol_find(back, &name, &offset))
-        format(out->cause, sizeof(out->cause), "a call or jump through a bad pointer, from %s",
+        format(out->cause, sizeof(out->cause),
+               "a call or jump through a bad pointer, from %s",
                symbol_text(back, caller));
 }
 
@@ -51,23 +54,24 @@ static void explain_null(const struct fault *fault, struct trap_explanation *out
 {
     out->code = CODE_PF_06;
     if (fault->error & PF_FETCH) {
-        format(out->sentence, sizeof(out->sentence), "null pointer: execution at V:%016lx",
-               fault->address);
+        format(out->sentence, sizeof(out->sentence),
+               "null pointer: execution at V:%016lx", fault->address);
         caller_name(fault, out);
         return;
     }
     format(out->sentence, sizeof(out->sentence), "null pointer: %s at V:%016lx by %s",
            verb_of(fault->error), fault->address, fault->who);
     if (fault->address != 0)
-        format(out->cause, sizeof(out->cause), "a member %lu bytes into an object at null",
-               fault->address);
+        format(out->cause, sizeof(out->cause),
+               "a member %lu bytes into an object at null", fault->address);
 }
 
 /* True when the heap has something to say about it. */
 static bool explain_heap(const struct fault *fault, struct trap_explanation *out)
 {
     struct heap_where where;
-    bool armed = fault->walk.level_count == 4 && fault->walk.level[3].entry == PTE_ARMED;
+    bool armed = fault->walk.level_count == 4 &&
+                 fault->walk.level[3].entry == PTE_ARMED;
 
     if (fault->address - HEAP_BASE >= HEAP_BYTES)
         return false;
@@ -75,16 +79,18 @@ static bool explain_heap(const struct fault *fault, struct trap_explanation *out
     if (armed) {
         out->code = CODE_HP_07;
         format(out->sentence, sizeof(out->sentence),
-               "%s promised heap memory at V:%016lx by %s where demand paging is forbidden",
+               "%s promised heap memory at V:%016lx by %s where demand paging is "
+               "forbidden",
                verb_to(fault->error), fault->address, fault->who);
     } else if (where.place == HEAP_PLACE_GUARD) {
         out->code = CODE_HP_06;
         format(out->sentence, sizeof(out->sentence),
                "%s a guard page of the heap at V:%016lx by %s", verb_to(fault->error),
                fault->address, fault->who);
-        format(out->cause, sizeof(out->cause), "running %s the object of %lu bytes at V:%016lx",
-               fault->address < where.object ? "below" : "past the end of", where.object_bytes,
-               where.object);
+        format(out->cause, sizeof(out->cause),
+               "running %s the object of %lu bytes at V:%016lx",
+               fault->address < where.object ? "below" : "past the end of",
+               where.object_bytes, where.object);
     } else {
         out->code = CODE_HP_05;
         format(out->sentence, sizeof(out->sentence),
@@ -107,7 +113,8 @@ static void explain_absent(const struct fault *fault, struct trap_explanation *o
     if (fault->walk.end == PT_LEAF) {
         out->code = CODE_PF_10;
         format(out->sentence, sizeof(out->sentence),
-               "%s at V:%016lx (%s) by %s was refused as not mapped, but the tables map it",
+               "%s at V:%016lx (%s) by %s was refused as not mapped, but the tables "
+               "map it",
                verb_of(fault->error), fault->address, fault->place, fault->who);
         format(out->cause, sizeof(out->cause),
                "mapped meanwhile, or a missing flush after a change of tables");
@@ -116,8 +123,8 @@ static void explain_absent(const struct fault *fault, struct trap_explanation *o
     if (fault->frame->entry_flags & TRAP_NO_MEMORY) {
         out->code = CODE_PF_11;
         format(out->sentence, sizeof(out->sentence),
-               "no memory left to resolve the %s at V:%016lx (%s) by %s", verb_of(fault->error),
-               fault->address, fault->place, fault->who);
+               "no memory left to resolve the %s at V:%016lx (%s) by %s",
+               verb_of(fault->error), fault->address, fault->place, fault->who);
         return;
     }
     if (fault->error & PF_FETCH) {
@@ -144,7 +151,8 @@ static void explain_present(const struct fault *fault, struct trap_explanation *
     const struct pt_walk *walk = &fault->walk;
     u64 cr4 = read_cr4();
 
-    if ((fault->error & PF_FETCH) && walk->end == PT_LEAF && walk->user && (cr4 & CR4_SMEP)) {
+    if ((fault->error & PF_FETCH) && walk->end == PT_LEAF && walk->user &&
+        (cr4 & CR4_SMEP)) {
         out->code = CODE_PF_09;
         format(out->sentence, sizeof(out->sentence),
                "the kernel executed a program's page at V:%016lx", fault->address);
@@ -152,37 +160,46 @@ static void explain_present(const struct fault *fault, struct trap_explanation *
     } else if ((fault->error & PF_FETCH) && walk->end == PT_LEAF && walk->no_execute) {
         out->code = CODE_PF_04;
         format(out->sentence, sizeof(out->sentence),
-               "execution of %s at V:%016lx, which is not code", fault->place, fault->address);
+               "execution of %s at V:%016lx, which is not code", fault->place,
+               fault->address);
         caller_name(fault, out);
     } else if ((fault->error & PF_WRITE) && walk->end == PT_LEAF && !walk->writable) {
         out->code = CODE_PF_03;
-        format(out->sentence, sizeof(out->sentence), "write to read-only %s at V:%016lx by %s",
-               fault->place, fault->address, fault->who);
+        format(out->sentence, sizeof(out->sentence),
+               "write to read-only %s at V:%016lx by %s", fault->place, fault->address,
+               fault->who);
     } else if (walk->end == PT_LEAF && walk->user && (cr4 & CR4_SMAP) &&
                !(fault->frame->rflags & RFLAGS_AC)) {
         out->code = CODE_PF_08;
         format(out->sentence, sizeof(out->sentence),
-               "the kernel's %s of a program's page at V:%016lx by %s outside a copy window",
+               "the kernel's %s of a program's page at V:%016lx by %s outside a copy "
+               "window",
                verb_of(fault->error), fault->address, fault->who);
     } else {
         out->code = CODE_PF_10;
-        format(out->sentence, sizeof(out->sentence),
-               "%s at V:%016lx (%s) by %s was refused, but the tables in memory allow it",
-               verb_of(fault->error), fault->address, fault->place, fault->who);
-        format(out->cause, sizeof(out->cause), "a missing flush after a change of rights");
+        format(
+            out->sentence, sizeof(out->sentence),
+            "%s at V:%016lx (%s) by %s was refused, but the tables in memory allow it",
+            verb_of(fault->error), fault->address, fault->place, fault->who);
+        format(out->cause, sizeof(out->cause),
+               "a missing flush after a change of rights");
     }
 }
 
-void trap_explain_page_fault(const struct trap_frame *frame, struct trap_explanation *out)
+void trap_explain_page_fault(const struct trap_frame *frame,
+                             struct trap_explanation *out)
 {
-    struct fault fault = { .frame = frame, .address = frame->cr2, .error = frame->error_code };
+    struct fault fault = {.frame = frame,
+                          .address = frame->cr2,
+                          .error = frame->error_code};
 
     page_table_walk_raw(read_cr3(), fault.address, &fault.walk);
     trap_place_text(fault.address, fault.place, sizeof(fault.place));
     symbol_text(frame->rip, fault.who);
     out->has_address = true;
     out->address = fault.address;
-    /* Some emulators leave the present bit out of a reserved-bit fault: the bit itself decides. */
+    /* Some emulators leave the present bit out of a reserved-bit fault: the bit itself
+     * decides. */
     if (fault.error & PF_RESERVED) {
         out->code = CODE_PF_05;
         format(out->sentence, sizeof(out->sentence),

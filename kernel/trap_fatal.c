@@ -15,12 +15,12 @@
 #include "kernel/trap_explain.h"
 #include "mm/page_table.h"
 
-#define PORT_SYSTEM_B      0x61
-#define SYSTEM_B_PARITY    0x80
-#define SYSTEM_B_IO_CHECK  0x40
-#define MCG_BANKS_MASK     0xFF
-#define MC_BANK_MSRS       4
-#define MC_VALID           ((u64)1 << 63)
+#define PORT_SYSTEM_B     0x61
+#define SYSTEM_B_PARITY   0x80
+#define SYSTEM_B_IO_CHECK 0x40
+#define MCG_BANKS_MASK    0xFF
+#define MC_BANK_MSRS      4
+#define MC_VALID          ((u64)1 << 63)
 
 /* One death at a time, and its report must not grow a stack. */
 static struct {
@@ -43,9 +43,9 @@ static void entry_words(const struct pt_level *level, char *out, u64 out_bytes)
     static const struct {
         u64 bit;
         char word[4];
-    } words[] = { { PTE_P, "P" },     { PTE_W, "W" },     { PTE_U, "U" }, { PTE_PWT, "PWT" },
-                  { PTE_PCD, "PCD" }, { PTE_A, "A" },     { PTE_D, "D" } };
-    pte_t entry = { level->entry };
+    } words[] = {{PTE_P, "P"},     {PTE_W, "W"}, {PTE_U, "U"}, {PTE_PWT, "PWT"},
+                 {PTE_PCD, "PCD"}, {PTE_A, "A"}, {PTE_D, "D"}};
+    pte_t entry = {level->entry};
     bool leaf = pte_is_leaf(entry, level->level);
     u64 used = 0;
 
@@ -63,7 +63,9 @@ static void entry_words(const struct pt_level *level, char *out, u64 out_bytes)
         append(out, out_bytes, &used, "NX");
     if (leaf)
         append(out, out_bytes, &used,
-               level->level == 3 ? "1G" : level->level == 2 ? "2M" : "4K");
+               level->level == 3   ? "1G"
+               : level->level == 2 ? "2M"
+                                   : "4K");
 }
 
 /* Why this level refuses an access with this error code, or "". */
@@ -91,7 +93,7 @@ static const char *level_mark(const struct pt_walk *walk, u32 index, u64 error_c
 
 void trap_walk_print(u64 cr3, u64 virt, u64 error_code)
 {
-    static const char names[5][5] = { "?", "PT", "PD", "PDPT", "PML4" };
+    static const char names[5][5] = {"?", "PT", "PD", "PDPT", "PML4"};
     struct pt_walk walk;
     char words[48];
 
@@ -102,8 +104,9 @@ void trap_walk_print(u64 cr3, u64 virt, u64 error_code)
         const struct pt_level *level = &walk.level[i];
 
         entry_words(level, words, sizeof(words));
-        log_print("  %4s[%3u] %016lx%s%s\n", names[level->level <= 4 ? level->level : 0],
-                  level->slot, level->entry, words, level_mark(&walk, i, error_code));
+        log_print("  %4s[%3u] %016lx%s%s\n",
+                  names[level->level <= 4 ? level->level : 0], level->slot,
+                  level->entry, words, level_mark(&walk, i, error_code));
     }
 }
 
@@ -114,7 +117,8 @@ static void registers_print(const struct trap_frame *f)
     log_print("  rbp %016lx rsp %016lx r8  %016lx\n", f->rbp, f->rsp, f->r8);
     log_print("  r9  %016lx r10 %016lx r11 %016lx\n", f->r9, f->r10, f->r11);
     log_print("  r12 %016lx r13 %016lx r14 %016lx\n", f->r12, f->r13, f->r14);
-    log_print("  r15 %016lx rip %016lx cs %02lx ss %02lx\n", f->r15, f->rip, f->cs, f->ss);
+    log_print("  r15 %016lx rip %016lx cs %02lx ss %02lx\n", f->r15, f->rip, f->cs,
+              f->ss);
     log_print("  cr0 %016lx cr2 %016lx cr3 %016lx\n", read_cr0(),
               f->vector == VECTOR_PAGE_FAULT ? f->cr2 : read_cr2(), read_cr3());
     control_rflags_words(f->rflags, fatal.text, sizeof(fatal.text));
@@ -177,7 +181,8 @@ static void explain(void)
         explain_nmi(out);
     if (fatal.frame->vector == VECTOR_MACHINE_CHECK) {
         out->code = CODE_MC_01;
-        format(out->sentence, sizeof(out->sentence), "machine check: the hardware is broken");
+        format(out->sentence, sizeof(out->sentence),
+               "machine check: the hardware is broken");
     }
 }
 
@@ -185,7 +190,7 @@ static void report(void *unused)
 {
     const struct trap_frame *frame = fatal.frame;
     const struct trap_explanation *explanation = &fatal.explanation;
-    struct death_place place = { frame->rip, frame->rbp, frame->rsp };
+    struct death_place place = {frame->rip, frame->rbp, frame->rsp};
     char name[CODE_NAME_BYTES];
 
     (void)unused;
@@ -206,8 +211,9 @@ static void report(void *unused)
     panic_leave();
 }
 
-/* A death inside the report: no second look at anything, the bare facts. When even the sentence
- * was still being made, the first trap is told here, with the registers it had. */
+/* A death inside the report: no second look at anything, the bare facts. When even the
+ * sentence was still being made, the first trap is told here, with the registers it
+ * had. */
 static NORETURN void die_again(const struct trap_frame *frame)
 {
     const struct trap_frame *first = fatal.frame;
@@ -215,13 +221,16 @@ static NORETURN void die_again(const struct trap_frame *frame)
 
     if (panic_depth() == 0) {
         format(sentence, sizeof(sentence),
-               "%s at V:%016lx, CR2 V:%016lx, error code %#lx; explaining it met another %s at "
-               "V:%016lx", vector_name(first->vector), first->rip, first->cr2,
-               first->error_code, vector_name(frame->vector), frame->rip);
+               "%s at V:%016lx, CR2 V:%016lx, error code %#lx; explaining it met "
+               "another %s at "
+               "V:%016lx",
+               vector_name(first->vector), first->rip, first->cr2, first->error_code,
+               vector_name(frame->vector), frame->rip);
         panic_enter(CODE_PN_02, sentence);
         registers_print(first);
     } else {
-        format(sentence, sizeof(sentence), "%s at V:%016lx, CR2 V:%016lx, error code %#lx",
+        format(sentence, sizeof(sentence),
+               "%s at V:%016lx, CR2 V:%016lx, error code %#lx",
                vector_name(frame->vector), frame->rip, frame->cr2, frame->error_code);
         panic_enter(CODE_PN_02, sentence);
     }

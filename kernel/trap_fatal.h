@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The report of a fatal trap: what trap_explain found, and the facts it found it in, within 25
- * lines, so that a screen shows them all. Takes no lock, no heap; bounded; runs on the CPU's
- * death stack.
+ * The report of a fatal trap: what trap_explain found, and the facts it found it in,
+ * within 25 lines, so that a screen shows them all. Takes no lock, no heap; bounded;
+ * runs on the CPU's death stack.
  */
 #ifndef PLINTH_KERNEL_TRAP_FATAL_H
 #define PLINTH_KERNEL_TRAP_FATAL_H
@@ -12,8 +12,8 @@
 /* Reports and ends: leaves the emulator if the configuration says so, else halts. */
 NORETURN void trap_die(struct trap_frame *frame);
 
-/* The walk of one address, a line a level, the level that refuses marked. error_code as in a page
- * fault, 0 for a plain look. Through log_print; any context. */
+/* The walk of one address, a line a level, the level that refuses marked. error_code as
+ * in a page fault, 0 for a plain look. Through log_print; any context. */
 void trap_walk_print(u64 cr3, u64 virt, u64 error_code);
 
 #endif

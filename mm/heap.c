@@ -5,15 +5,18 @@
  */
 #include "mm/heap.h"
 
+#include "kernel/arch/instr.h"
 #include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
+#include "kernel/base/bits.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
 #include "mm/heap_internal.h"
 #include "mm/page_table.h"
 #include "mm/pmm.h"
 
-#define RUN_GUARD 1 /* pages on each side of a large run */
+#define RUN_GUARD   1       /* pages on each side of a large run */
+#define FAULT_TRIES 1000000 /* far longer than another CPU needs for one fault */
 
 struct heap heap;
 
@@ -104,14 +107,16 @@ static bool run_grow(u64 first, u64 want, u64 bytes)
 
 void *heap_alloc_aligned(u64 bytes, u64 align)
 {
-    if (align == 0 || (align & (align - 1)) || align > HEAP_ALIGN_MAX || bytes == 0)
+    if (!bits_is_power_of_two(align) || align > HEAP_ALIGN_MAX || bytes == 0) {
+        atomic_fetch_add_u64(&heap.stats.refused, 1);
         return NULL;
+    }
     u32 class_index = heap_class_for(bytes, align);
     u64 flags = spin_lock_irqsave(&heap.lock);
     void *object = class_index < HEAP_CLASSES ? heap_slab_alloc(class_index)
                                               : run_alloc(bytes, align);
     if (!object)
-        heap.stats.refused++;
+        atomic_fetch_add_u64(&heap.stats.refused, 1);
     spin_unlock_irqrestore(&heap.lock, flags);
     return object;
 }
@@ -205,17 +210,22 @@ static void tail_zero(u64 address, u64 from, u64 to)
         memset((void *)(address + from), 0, to - from);
 }
 
-/* In place, or false. Needs heap.lock. *usable = bytes the object has room for now. */
+/* An object that would waste three quarters of its slot may as well move. */
+static bool slab_resize_in_place(u64 address, u64 bytes, u64 usable)
+{
+    if (bytes > usable || bytes <= usable / 4)
+        return false;
+    tail_zero(address, bytes, usable);
+    return true;
+}
+
+/* In place, or false. Needs heap.lock. *usable = bytes the object holds now. */
 static bool resize_in_place(u64 page, u64 address, u64 bytes, u64 *usable)
 {
     struct heap_page *info = heap_page_info(page);
     if (info->kind == HEAP_PAGE_SLAB) {
         *usable = heap_class_bytes(info->class_index);
-        if (bytes > *usable || heap_class_for(bytes, HEAP_ALIGN) != info->class_index)
-            return false;
-        if (pte_is_present(pte_read(heap_page_entry(page))))
-            memset((void *)(address + bytes), 0, *usable - bytes);
-        return true;
+        return slab_resize_in_place(address, bytes, *usable);
     }
     *usable = info->run_bytes;
     if (bytes <= HEAP_SMALL_MAX || bytes > HEAP_BYTES)
@@ -226,6 +236,23 @@ static bool resize_in_place(u64 page, u64 address, u64 bytes, u64 *usable)
     run_shrink(page, want, bytes);
     tail_zero(address, bytes, want * PAGE_BYTES);
     return true;
+}
+
+/* A shrink that found no smaller place: the object stays where it is. */
+static void *resize_stay(u64 address, u64 bytes, u64 usable)
+{
+    if (bytes > usable)
+        return NULL;
+    u64 flags = spin_lock_irqsave(&heap.lock);
+    u64 page = object_page(address);
+    if (heap_page_info(page)->kind == HEAP_PAGE_RUN) {
+        run_shrink(page, pages_of(bytes), bytes);
+        tail_zero(address, bytes, pages_of(bytes) * PAGE_BYTES);
+    } else {
+        tail_zero(address, bytes, usable);
+    }
+    spin_unlock_irqrestore(&heap.lock, flags);
+    return (void *)address;
 }
 
 void *heap_resize(void *object, u64 bytes)
@@ -245,7 +272,7 @@ void *heap_resize(void *object, u64 bytes)
         return object;
     void *moved = heap_alloc(bytes);
     if (!moved)
-        return NULL;
+        return resize_stay((u64)(uintptr_t)object, bytes, usable);
     memcpy(moved, object, MIN(bytes, usable));
     heap_free(object);
     return moved;
@@ -253,32 +280,49 @@ void *heap_resize(void *object, u64 bytes)
 
 /* --- the page fault --- */
 
-bool heap_fault(virt_t address)
+/* The entry of a page that has a table; NULL outside the window or without one. */
+static pte_t *fault_entry(virt_t address)
 {
     if (address.raw < HEAP_WINDOW || address.raw - HEAP_WINDOW >= HEAP_BYTES)
-        return false;
+        return NULL;
     u64 page = (address.raw - HEAP_WINDOW) >> PAGE_SHIFT;
     pte_t *table = atomic_load_pointer(
         (void *const *)&heap.table[page / HEAP_REGION_PAGES]);
-    if (!table)
+    return table ? &table[page % HEAP_REGION_PAGES] : NULL;
+}
+
+/* Somebody else resolved the fault, or took the page away meanwhile. */
+static bool fault_lost(const pte_t *entry)
+{
+    bool there = pte_is_present(pte_read(entry));
+    atomic_fetch_add_u64(&heap.stats.lost_races, there);
+    return there;
+}
+
+bool heap_fault(virt_t address)
+{
+    pfn_t frame;
+    pte_t *entry = fault_entry(address);
+    if (!entry)
         return false;
-    pte_t *entry = &table[page % HEAP_REGION_PAGES];
-    pte_t was = pte_read(entry);
-    if (was.raw != PTE_ARMED) {
-        bool race = pte_is_present(was);
-        atomic_fetch_add_u64(&heap.stats.lost_races, race);
-        return race;
+    /* Two CPUs may fault on one page whose promise only one of them can take: the other
+     * finds the entry present a moment later. */
+    for (u32 tries = 0; pte_read(entry).raw == PTE_ARMED; tries++) {
+        if (!pmm_take_promised(OWNER_HEAP, &frame)) {
+            ASSERT_MSG(tries < FAULT_TRIES, "V:%#lx is armed, but nothing is promised",
+                       address.raw);
+            cpu_pause();
+            continue;
+        }
+        if (pte_install_armed(entry, pfn_to_phys(frame))) {
+            atomic_fetch_add_u64(&heap.stats.faults, 1);
+            atomic_fetch_add_u64(&heap.stats.pages_present, 1);
+            return true;
+        }
+        enum status status = pmm_free_to_promise(frame, OWNER_HEAP);
+        ASSERT(status == STATUS_OK);
     }
-    pfn_t frame = pmm_take_promised(OWNER_HEAP);
-    if (pte_install_armed(entry, pfn_to_phys(frame))) {
-        atomic_fetch_add_u64(&heap.stats.faults, 1);
-        atomic_fetch_add_u64(&heap.stats.pages_present, 1);
-        return true;
-    }
-    enum status status = pmm_free_to_promise(frame, OWNER_HEAP);
-    ASSERT(status == STATUS_OK);
-    atomic_fetch_add_u64(&heap.stats.lost_races, 1);
-    return pte_is_present(pte_read(entry));
+    return fault_lost(entry);
 }
 
 /* --- facts --- */
@@ -296,9 +340,11 @@ static void locate_in_page(const struct heap_page *info, u64 page, u64 address,
     if (info->kind == HEAP_PAGE_SLAB) {
         u64 class = heap_class_bytes(info->class_index);
         u64 slot = (address & (PAGE_BYTES - 1)) / class;
+        /* Behind the last slot a few bytes belong to none. */
+        bool slack = slot >= PAGE_BYTES / class;
         out->object = heap_page_address(page) + slot * class;
-        out->object_bytes = class;
-        bool live = slot < PAGE_BYTES / class && slot_is_live(info, slot);
+        out->object_bytes = slack ? PAGE_BYTES % class : class;
+        bool live = !slack && slot_is_live(info, slot);
         out->place = live ? HEAP_PLACE_OBJECT : HEAP_PLACE_FREE;
         return;
     }

@@ -42,9 +42,9 @@ MUST_USE void *heap_alloc_zeroed(u64 bytes);
 MUST_USE void *heap_alloc_aligned(u64 bytes, u64 align);
 MUST_USE void *heap_alloc_zeroed_aligned(u64 bytes, u64 align);
 
-/* Grows or shrinks, in place when possible. NULL leaves the object as it was. object
- * NULL allocates, bytes 0 frees and returns NULL. Bytes beyond the old size are zero.
- */
+/* Grows or shrinks, in place when possible; a shrink never fails. NULL leaves the object as
+ * it was. object NULL allocates, bytes 0 frees and returns NULL. Bytes beyond the old size
+ * are zero. An object that moves is aligned to HEAP_ALIGN, whatever it was before. */
 MUST_USE void *heap_resize(void *object, u64 bytes);
 
 /* NULL is allowed and does nothing. */

@@ -22,6 +22,9 @@
 #include "mm/pmm_internal.h"
 #include "mm/ram.h"
 
+/* Looks for a promised frame before its absence counts as a broken invariant. */
+#define PROMISE_TRIES 1000
+
 struct pmm pmm;
 
 const char *frame_owner_name(enum frame_owner owner)
@@ -367,20 +370,19 @@ void pmm_promise_return(u64 frames)
     atomic_fetch_add_u64(&pmm.unpromised, frames);
 }
 
-pfn_t pmm_take_promised(enum frame_owner owner)
+bool pmm_take_promised(enum frame_owner owner, pfn_t *out)
 {
-    pfn_t pfn = {0};
-    bool had = pool_take(&pmm.promised, 1);
-    ASSERT(had);
+    if (!pool_take(&pmm.promised, 1))
+        return false;
     /* The frame exists: open areas hold unpromised + promised free frames. Another CPU
      * may hold a counter for a moment while it fails to find a large block, so look
      * again a few times. */
     bool found = false;
-    for (u32 tries = 0; !found && tries < 1000; tries++)
-        found = block_take(0, false, &pfn);
+    for (u32 tries = 0; !found && tries < PROMISE_TRIES; tries++)
+        found = block_take(0, false, out);
     ASSERT(found);
-    block_own(pfn, 0, owner, CONTENTS_ZERO);
-    return pfn;
+    block_own(*out, 0, owner, CONTENTS_ZERO);
+    return true;
 }
 
 enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)

@@ -79,9 +79,10 @@ MUST_USE enum status pmm_low_give(pfn_t first, u64 frames, enum frame_owner owne
 MUST_USE enum status pmm_promise(u64 frames);
 /* Takes a promise back that was not used. */
 void pmm_promise_return(u64 frames);
-/* One promised frame, zeroed. No lock, no new area, no failure: the promise is the
- * proof. */
-pfn_t pmm_take_promised(enum frame_owner owner);
+/* One promised frame, zeroed. No lock, no new area. Whoever holds a promise gets a frame;
+ * false only when there is no promise left, which for a page fault means that another CPU
+ * has just resolved it. */
+MUST_USE bool pmm_take_promised(enum frame_owner owner, pfn_t *out);
 /* Frees a frame and turns it into a promise again, in one step. */
 MUST_USE enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner);
 

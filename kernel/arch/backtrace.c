@@ -15,7 +15,8 @@ bool backtrace_is_readable(u64 virt, u64 bytes)
 {
     if (reader == NULL || bytes == 0 || virt + bytes < virt)
         return false;
-    /* Rights change only at pages; asking for the first byte of each word is more than enough. */
+    /* Rights change only at pages; asking for the first byte of each word is more than
+     * enough. */
     for (u64 at = virt & ~(u64)7; at < virt + bytes; at += 8)
         if (!reader(at))
             return false;
@@ -29,14 +30,15 @@ u32 backtrace_walk(u64 rbp, struct backtrace_caller out[BACKTRACE_MAX])
     for (u32 links = 0; links < BACKTRACE_LINKS_MAX; links++) {
         const u64 *link = (const u64 *)(uintptr_t)rbp;
 
-        if (rbp == 0 || !IS_ALIGNED(rbp, 8) || !backtrace_is_readable(rbp, 16) || link[1] == 0)
+        if (rbp == 0 || !IS_ALIGNED(rbp, 8) || !backtrace_is_readable(rbp, 16) ||
+            link[1] == 0)
             break;
         if (count != 0 && out[count - 1].address == link[1])
             out[count - 1].repeats++;
         else if (count == BACKTRACE_MAX)
             break;
         else
-            out[count++] = (struct backtrace_caller){ link[1], 0 };
+            out[count++] = (struct backtrace_caller){link[1], 0};
         /* A link to itself would repeat until the bound. */
         if (link[0] == rbp)
             break;

@@ -8,24 +8,25 @@
 #include "kernel/base/format.h"
 
 /* Memory types, SDM vol. 3A, table 12-10 */
-#define TYPE_UC       0UL
-#define TYPE_WC       1UL
-#define TYPE_WT       4UL
-#define TYPE_WP       5UL
-#define TYPE_WB       6UL
-#define TYPE_UC_MINUS 7UL
+#define TYPE_UC                0UL
+#define TYPE_WC                1UL
+#define TYPE_WT                4UL
+#define TYPE_WP                5UL
+#define TYPE_WB                6UL
+#define TYPE_UC_MINUS          7UL
 
 #define PAT_ENTRY(index, type) ((type) << (8 * (index)))
 #define PAT_LOW_MASK           0xFFFFFFFFUL
-#define PAT_VALUE                                                                   \
-    (PAT_ENTRY(PAT_WB, TYPE_WB) | PAT_ENTRY(PAT_WT, TYPE_WT) |                      \
-     PAT_ENTRY(PAT_UC_MINUS, TYPE_UC_MINUS) | PAT_ENTRY(PAT_UC, TYPE_UC) |          \
+#define PAT_VALUE                                                                      \
+    (PAT_ENTRY(PAT_WB, TYPE_WB) | PAT_ENTRY(PAT_WT, TYPE_WT) |                         \
+     PAT_ENTRY(PAT_UC_MINUS, TYPE_UC_MINUS) | PAT_ENTRY(PAT_UC, TYPE_UC) |             \
      PAT_ENTRY(4, TYPE_WB) | PAT_ENTRY(PAT_WP, TYPE_WP) | PAT_ENTRY(PAT_WC, TYPE_WC) | \
      PAT_ENTRY(7, TYPE_UC))
 
 u8 control_smap_on;
 
-/* AM gives a program alignment checks when it asks for them; it never acts in ring 0. */
+/* AM gives a program alignment checks when it asks for them; it never acts in ring 0.
+ */
 #define CR0_VALUE (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 
 static u64 cr4_value(void)
@@ -56,8 +57,9 @@ void control_read(struct control_state *out)
     out->pat = rdmsr(MSR_PAT);
 }
 
-/* Entries 4..7 have no user yet, so a change of them alone needs no cache flush. When firmware
- * had changed 0..3, lines may be cached under the old types (SDM vol. 3A, 12.12.4). */
+/* Entries 4..7 have no user yet, so a change of them alone needs no cache flush. When
+ * firmware had changed 0..3, lines may be cached under the old types (SDM vol.
+ * 3A, 12.12.4). */
 static void pat_set(void)
 {
     u64 old = rdmsr(MSR_PAT);
@@ -86,7 +88,8 @@ void control_init(void)
                          : "memory", "cc");
         control_smap_on = 1;
     }
-    /* Through PGE off: drops GLOBAL entries that were cached under the old attributes. */
+    /* Through PGE off: drops GLOBAL entries that were cached under the old attributes.
+     */
     write_cr4(cr4 & ~CR4_PGE);
     write_cr4(cr4);
 }
@@ -116,8 +119,8 @@ static u64 words_put(const struct bit_name *names, u64 count, u64 value, char *o
 u64 control_cr0_words(u64 cr0, char *out, u64 out_bytes)
 {
     static const struct bit_name names[] = {
-        { 31, "PG" }, { 30, "CD" }, { 29, "NW" }, { 18, "AM" }, { 16, "WP" }, { 5, "NE" },
-        { 4, "ET" },  { 3, "TS" },  { 2, "EM" },  { 1, "MP" },  { 0, "PE" },
+        {31, "PG"}, {30, "CD"}, {29, "NW"}, {18, "AM"}, {16, "WP"}, {5, "NE"},
+        {4, "ET"},  {3, "TS"},  {2, "EM"},  {1, "MP"},  {0, "PE"},
     };
 
     return words_put(names, ARRAY_COUNT(names), cr0, out, out_bytes);
@@ -126,11 +129,10 @@ u64 control_cr0_words(u64 cr0, char *out, u64 out_bytes)
 u64 control_cr4_words(u64 cr4, char *out, u64 out_bytes)
 {
     static const struct bit_name names[] = {
-        { 23, "CET" },       { 22, "PKE" },     { 21, "SMAP" },   { 20, "SMEP" },
-        { 18, "OSXSAVE" },   { 17, "PCIDE" },   { 16, "FSGSBASE" }, { 12, "LA57" },
-        { 11, "UMIP" },      { 10, "OSXMMEXCPT" }, { 9, "OSFXSR" }, { 8, "PCE" },
-        { 7, "PGE" },        { 6, "MCE" },      { 5, "PAE" },     { 4, "PSE" },
-        { 3, "DE" },         { 2, "TSD" },      { 1, "PVI" },     { 0, "VME" },
+        {23, "CET"},   {22, "PKE"},      {21, "SMAP"}, {20, "SMEP"}, {18, "OSXSAVE"},
+        {17, "PCIDE"}, {16, "FSGSBASE"}, {12, "LA57"}, {11, "UMIP"}, {10, "OSXMMEXCPT"},
+        {9, "OSFXSR"}, {8, "PCE"},       {7, "PGE"},   {6, "MCE"},   {5, "PAE"},
+        {4, "PSE"},    {3, "DE"},        {2, "TSD"},   {1, "PVI"},   {0, "VME"},
     };
 
     return words_put(names, ARRAY_COUNT(names), cr4, out, out_bytes);
@@ -139,9 +141,9 @@ u64 control_cr4_words(u64 cr4, char *out, u64 out_bytes)
 u64 control_rflags_words(u64 rflags, char *out, u64 out_bytes)
 {
     static const struct bit_name names[] = {
-        { 0, "CF" },  { 2, "PF" },  { 4, "AF" },  { 6, "ZF" },  { 7, "SF" },  { 8, "TF" },
-        { 9, "IF" },  { 10, "DF" }, { 11, "OF" }, { 14, "NT" }, { 16, "RF" }, { 17, "VM" },
-        { 18, "AC" }, { 21, "ID" },
+        {0, "CF"},  {2, "PF"},  {4, "AF"},  {6, "ZF"},  {7, "SF"},
+        {8, "TF"},  {9, "IF"},  {10, "DF"}, {11, "OF"}, {14, "NT"},
+        {16, "RF"}, {17, "VM"}, {18, "AC"}, {21, "ID"},
     };
 
     return words_put(names, ARRAY_COUNT(names), rflags, out, out_bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Control registers and the MSRs that decide how memory behaves: one initialiser, run by every
- * CPU, so that no two CPUs differ. What firmware left is not kept.
+ * Control registers and the MSRs that decide how memory behaves: one initialiser, run
+ * by every CPU, so that no two CPUs differ. What firmware left is not kept.
  */
 #ifndef PLINTH_KERNEL_ARCH_CONTROL_H
 #define PLINTH_KERNEL_ARCH_CONTROL_H
@@ -10,12 +10,12 @@
 
 /* The page attribute table. A page's PAT, PCD and PWT bits are an index into it.
  *
- *   0 WB   1 WT   2 UC-  3 UC     as at power-on: what the loader's tables mean stays true
- *   4 WB   5 WP   6 WC   7 UC     with the PAT bit
+ *   0 WB   1 WT   2 UC-  3 UC     as at power-on: what the loader's tables mean stays
+ * true 4 WB   5 WP   6 WC   7 UC     with the PAT bit
  *
- * Each upper entry is its lower neighbour made weaker, never stronger: whoever loses the PAT bit
- * on the way between page sizes (bit 7 in a PTE, bit 12 in a large page) gets WB for WB, WT for
- * WP, UC- for WC and UC for UC: slower, never wrong. */
+ * Each upper entry is its lower neighbour made weaker, never stronger: whoever loses
+ * the PAT bit on the way between page sizes (bit 7 in a PTE, bit 12 in a large page)
+ * gets WB for WB, WT for WP, UC- for WC and UC for UC: slower, never wrong. */
 #define PAT_WB       0
 #define PAT_WT       1
 #define PAT_UC_MINUS 2
@@ -31,9 +31,9 @@ struct control_state {
     u64 pat;
 };
 
-/* Sets CR0, CR4, EFER and PAT of this CPU: WP, NX, SMEP, SMAP and UMIP where present, GLOBAL
- * pages, machine checks; FSGSBASE, PCID, LA57, protection keys and CET off. Needs
- * cpu_features_init. Interrupts off. */
+/* Sets CR0, CR4, EFER and PAT of this CPU: WP, NX, SMEP, SMAP and UMIP where present,
+ * GLOBAL pages, machine checks; FSGSBASE, PCID, LA57, protection keys and CET off.
+ * Needs cpu_features_init. Interrupts off. */
 void control_init(void);
 
 /* What this CPU has now. Any context. */
@@ -42,7 +42,8 @@ void control_read(struct control_state *out);
 /* What control_init gives every CPU. */
 void control_expected(struct control_state *out);
 
-/* Writes "CR0 PG WP ..." style words of a register's set bits; returns as format() does. */
+/* Writes "CR0 PG WP ..." style words of a register's set bits; returns as format()
+ * does. */
 u64 control_cr0_words(u64 cr0, char *out, u64 out_bytes);
 u64 control_cr4_words(u64 cr4, char *out, u64 out_bytes);
 u64 control_rflags_words(u64 rflags, char *out, u64 out_bytes);

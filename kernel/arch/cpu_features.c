@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * CPUID by name. Leaves above what the CPU knows answer as zeros here: old CPUs return the last
- * basic leaf's rubbish for them.
+ * CPUID by name. Leaves above what the CPU knows answer as zeros here: old CPUs return
+ * the last basic leaf's rubbish for them.
  */
 #include "kernel/arch/cpu_features.h"
 #include "kernel/arch/instr.h"
@@ -19,17 +19,19 @@ struct feature_entry {
     char name[13];
 };
 
-#define FEATURE_ENTRY(name, word, bit, text, required) { CPUID_WORD_##word, bit, required, text },
-static const struct feature_entry entries[] = { CPU_FEATURE_LIST(FEATURE_ENTRY) };
+#define FEATURE_ENTRY(name, word, bit, text, required) \
+    {CPUID_WORD_##word, bit, required, text},
+static const struct feature_entry entries[] = {CPU_FEATURE_LIST(FEATURE_ENTRY)};
 #undef FEATURE_ENTRY
 
 static struct cpu_features boot;
 
-static struct cpuid_result leaf_read(const struct cpu_features *features, u32 leaf, u32 subleaf)
+static struct cpuid_result leaf_read(const struct cpu_features *features, u32 leaf,
+                                     u32 subleaf)
 {
     u32 most = leaf >= 0x80000000 ? features->max_extended : features->max_basic;
 
-    return leaf <= most ? cpuid(leaf, subleaf) : (struct cpuid_result){ 0 };
+    return leaf <= most ? cpuid(leaf, subleaf) : (struct cpuid_result){0};
 }
 
 /* Twelve characters that lie in three registers. */
@@ -138,7 +140,8 @@ void cpu_features_init(void)
     cpu_features_read(&boot);
     required_check(&boot);
     if (read_cr4() & CR4_LA57)
-        panic_code(CODE_CP_02, "five-level paging is on, CR4 %#lx; expected four levels",
+        panic_code(CODE_CP_02,
+                   "five-level paging is on, CR4 %#lx; expected four levels",
                    read_cr4());
 }
 
@@ -154,7 +157,8 @@ bool cpu_has(enum cpu_feature feature)
 
 u32 cpu_phys_bits(void)
 {
-    return boot.phys_bits != 0 ? boot.phys_bits : phys_bits_of(cpuid(0x80000000, 0).eax);
+    return boot.phys_bits != 0 ? boot.phys_bits
+                               : phys_bits_of(cpuid(0x80000000, 0).eax);
 }
 
 const char *cpu_feature_name(enum cpu_feature feature)

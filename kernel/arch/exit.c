@@ -6,8 +6,8 @@
 #include "kernel/arch/instr.h"
 #include "kernel/boot/layout.h"
 
-#define QEMU_GOOD 0x10
-#define QEMU_BAD  0x11
+#define QEMU_GOOD         0x10
+#define QEMU_BAD          0x11
 
 #define PORT_I8042_STATUS 0x64
 #define I8042_INPUT_FULL  0x02
@@ -16,8 +16,8 @@
 #define RESET_HARD        0x02
 #define RESET_GO          0x06
 
-#define WAITS_MAX  10000
-#define WAITS_LONG 100000
+#define WAITS_MAX         10000
+#define WAITS_LONG        100000
 
 void emulator_exit(bool good)
 {
@@ -35,7 +35,7 @@ static void wait_for_reset(void)
 
 void machine_reset(void)
 {
-    struct table_register none = { 0, 0 };
+    struct table_register none = {0, 0};
 
     cli();
     for (u32 i = 0; i < WAITS_MAX && (inb(PORT_I8042_STATUS) & I8042_INPUT_FULL); i++)
@@ -46,7 +46,8 @@ void machine_reset(void)
     io_delay();
     outb(PORT_RESET, RESET_GO);
     wait_for_reset();
-    /* A trap without an IDT cannot be delivered, nor can the two that follow from it. */
+    /* A trap without an IDT cannot be delivered, nor can the two that follow from it.
+     */
     lidt(&none);
     for (;;)
         __asm__ volatile("int3");

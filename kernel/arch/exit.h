@@ -7,8 +7,8 @@
 
 #include "kernel/base/types.h"
 
-/* Tells QEMU's isa-debug-exit device 10h (good) or 11h (bad), then says Shutdown to Bochs. Returns
- * when nobody listens, as on a real machine. */
+/* Tells QEMU's isa-debug-exit device 10h (good) or 11h (bad), then says Shutdown to
+ * Bochs. Returns when nobody listens, as on a real machine. */
 void emulator_exit(bool good);
 
 /* Restarts: keyboard controller, then the chipset's port CF9h, then a triple fault. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * GDT and TSS. The accessed bit is set in every segment, so that the CPU never writes here.
+ * GDT and TSS. The accessed bit is set in every segment, so that the CPU never writes
+ * here.
  */
 #include "kernel/arch/gdt.h"
 #include "kernel/arch/instr.h"
@@ -15,7 +16,8 @@
 #define DESCRIPTOR_TSS_TYPE   0x0000890000000000 /* available 64-bit TSS, present */
 
 STATIC_ASSERT(sizeof(struct tss) == 104, "SDM vol. 3A, figure 7-11");
-STATIC_ASSERT(SEL_TSS / 8 + 2 == GDT_ENTRIES, "the TSS descriptor takes the last two entries");
+STATIC_ASSERT(SEL_TSS / 8 + 2 == GDT_ENTRIES,
+              "the TSS descriptor takes the last two entries");
 
 static void tss_descriptor_set(struct percpu *cpu)
 {
@@ -51,7 +53,7 @@ static void segments_load(struct percpu *cpu)
 
 void gdt_init(struct percpu *cpu)
 {
-    struct table_register table = { sizeof(cpu->gdt) - 1, (u64)(uintptr_t)cpu->gdt };
+    struct table_register table = {sizeof(cpu->gdt) - 1, (u64)(uintptr_t)cpu->gdt};
 
     cpu->gdt[0] = 0;
     cpu->gdt[SEL_KERNEL_CODE / 8] = DESCRIPTOR_CODE_RING0;

@@ -18,9 +18,9 @@ struct gate {
     u32 reserved;
 };
 
-#define GATE_INTERRUPT 0x8E
-#define GATE_RING3     0x60
-#define STUB_BYTES     16
+#define GATE_INTERRUPT  0x8E
+#define GATE_RING3      0x60
+#define STUB_BYTES      16
 
 #define PORT_CMOS_INDEX 0x70
 #define PORT_CMOS_DATA  0x71
@@ -38,11 +38,16 @@ static struct gate idt[VECTOR_COUNT] ALIGNED(16);
 static u8 ist_of(u32 vector)
 {
     switch (vector) {
-    case VECTOR_DOUBLE_FAULT: return IST_DOUBLE_FAULT;
-    case VECTOR_NMI: return IST_NMI;
-    case VECTOR_MACHINE_CHECK: return IST_MACHINE_CHECK;
-    case VECTOR_DEBUG: return IST_DEBUG;
-    default: return 0;
+    case VECTOR_DOUBLE_FAULT:
+        return IST_DOUBLE_FAULT;
+    case VECTOR_NMI:
+        return IST_NMI;
+    case VECTOR_MACHINE_CHECK:
+        return IST_MACHINE_CHECK;
+    case VECTOR_DEBUG:
+        return IST_DEBUG;
+    default:
+        return 0;
     }
 }
 
@@ -66,7 +71,7 @@ void idt_init(void (*handler)(struct trap_frame *frame))
 
 void idt_load(void)
 {
-    struct table_register table = { sizeof(idt) - 1, (u64)(uintptr_t)idt };
+    struct table_register table = {sizeof(idt) - 1, (u64)(uintptr_t)idt};
 
     lidt(&table);
 }
@@ -76,30 +81,30 @@ static const struct {
     char mnemonic[4];
     char name[28];
 } names[EXCEPTION_COUNT] = {
-    [0] = { "#DE", "divide error" },
-    [1] = { "#DB", "debug exception" },
-    [2] = { "NMI", "non-maskable interrupt" },
-    [3] = { "#BP", "breakpoint" },
-    [4] = { "#OF", "overflow" },
-    [5] = { "#BR", "bound range exceeded" },
-    [6] = { "#UD", "invalid opcode" },
-    [7] = { "#NM", "device not available" },
-    [8] = { "#DF", "double fault" },
-    [9] = { "", "coprocessor segment overrun" },
-    [10] = { "#TS", "invalid TSS" },
-    [11] = { "#NP", "segment not present" },
-    [12] = { "#SS", "stack-segment fault" },
-    [13] = { "#GP", "general protection" },
-    [14] = { "#PF", "page fault" },
-    [16] = { "#MF", "x87 floating-point error" },
-    [17] = { "#AC", "alignment check" },
-    [18] = { "#MC", "machine check" },
-    [19] = { "#XM", "SIMD floating-point error" },
-    [20] = { "#VE", "virtualization exception" },
-    [21] = { "#CP", "control protection" },
-    [28] = { "#HV", "hypervisor injection" },
-    [29] = { "#VC", "VMM communication" },
-    [30] = { "#SX", "security exception" },
+    [0] = {"#DE", "divide error"},
+    [1] = {"#DB", "debug exception"},
+    [2] = {"NMI", "non-maskable interrupt"},
+    [3] = {"#BP", "breakpoint"},
+    [4] = {"#OF", "overflow"},
+    [5] = {"#BR", "bound range exceeded"},
+    [6] = {"#UD", "invalid opcode"},
+    [7] = {"#NM", "device not available"},
+    [8] = {"#DF", "double fault"},
+    [9] = {"", "coprocessor segment overrun"},
+    [10] = {"#TS", "invalid TSS"},
+    [11] = {"#NP", "segment not present"},
+    [12] = {"#SS", "stack-segment fault"},
+    [13] = {"#GP", "general protection"},
+    [14] = {"#PF", "page fault"},
+    [16] = {"#MF", "x87 floating-point error"},
+    [17] = {"#AC", "alignment check"},
+    [18] = {"#MC", "machine check"},
+    [19] = {"#XM", "SIMD floating-point error"},
+    [20] = {"#VE", "virtualization exception"},
+    [21] = {"#CP", "control protection"},
+    [28] = {"#HV", "hypervisor injection"},
+    [29] = {"#VC", "VMM communication"},
+    [30] = {"#SX", "security exception"},
 };
 
 const char *vector_mnemonic(u64 vector)

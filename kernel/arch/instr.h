@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Single instructions as functions, and the names of the bits they read and write. No policy.
+ * Single instructions as functions, and the names of the bits they read and write. No
+ * policy.
  *
- * Every wrapper that can change or depend on memory, translations or interrupts carries a memory
- * clobber, so that the compiler does not move accesses across. Any context unless said otherwise;
- * all of them are ring 0 except rdtsc, cpuid, pause and rdrand.
+ * Every wrapper that can change or depend on memory, translations or interrupts carries
+ * a memory clobber, so that the compiler does not move accesses across. Any context
+ * unless said otherwise; all of them are ring 0 except rdtsc, cpuid, pause and rdrand.
  */
 #ifndef PLINTH_KERNEL_ARCH_INSTR_H
 #define PLINTH_KERNEL_ARCH_INSTR_H
@@ -12,57 +13,57 @@
 #include "kernel/base/types.h"
 
 /* CR0, SDM vol. 3A, 2.5 */
-#define CR0_PE 0x1UL
-#define CR0_MP 0x2UL
-#define CR0_EM 0x4UL
-#define CR0_TS 0x8UL
-#define CR0_ET 0x10UL
-#define CR0_NE 0x20UL
-#define CR0_WP 0x10000UL
-#define CR0_AM 0x40000UL
-#define CR0_NW 0x20000000UL
-#define CR0_CD 0x40000000UL
-#define CR0_PG 0x80000000UL
+#define CR0_PE             0x1UL
+#define CR0_MP             0x2UL
+#define CR0_EM             0x4UL
+#define CR0_TS             0x8UL
+#define CR0_ET             0x10UL
+#define CR0_NE             0x20UL
+#define CR0_WP             0x10000UL
+#define CR0_AM             0x40000UL
+#define CR0_NW             0x20000000UL
+#define CR0_CD             0x40000000UL
+#define CR0_PG             0x80000000UL
 
 /* CR4 */
-#define CR4_VME        0x1UL
-#define CR4_PVI        0x2UL
-#define CR4_TSD        0x4UL
-#define CR4_DE         0x8UL
-#define CR4_PSE        0x10UL
-#define CR4_PAE        0x20UL
-#define CR4_MCE        0x40UL
-#define CR4_PGE        0x80UL
-#define CR4_PCE        0x100UL
-#define CR4_OSFXSR     0x200UL
-#define CR4_OSXMMEXCPT 0x400UL
-#define CR4_UMIP       0x800UL
-#define CR4_LA57       0x1000UL
-#define CR4_FSGSBASE   0x10000UL
-#define CR4_PCIDE      0x20000UL
-#define CR4_OSXSAVE    0x40000UL
-#define CR4_SMEP       0x100000UL
-#define CR4_SMAP       0x200000UL
-#define CR4_PKE        0x400000UL
-#define CR4_CET        0x800000UL
+#define CR4_VME            0x1UL
+#define CR4_PVI            0x2UL
+#define CR4_TSD            0x4UL
+#define CR4_DE             0x8UL
+#define CR4_PSE            0x10UL
+#define CR4_PAE            0x20UL
+#define CR4_MCE            0x40UL
+#define CR4_PGE            0x80UL
+#define CR4_PCE            0x100UL
+#define CR4_OSFXSR         0x200UL
+#define CR4_OSXMMEXCPT     0x400UL
+#define CR4_UMIP           0x800UL
+#define CR4_LA57           0x1000UL
+#define CR4_FSGSBASE       0x10000UL
+#define CR4_PCIDE          0x20000UL
+#define CR4_OSXSAVE        0x40000UL
+#define CR4_SMEP           0x100000UL
+#define CR4_SMAP           0x200000UL
+#define CR4_PKE            0x400000UL
+#define CR4_CET            0x800000UL
 
 /* RFLAGS, SDM vol. 1, 3.4.3 */
-#define RFLAGS_CF   0x1UL
-#define RFLAGS_ONE  0x2UL
-#define RFLAGS_PF   0x4UL
-#define RFLAGS_AF   0x10UL
-#define RFLAGS_ZF   0x40UL
-#define RFLAGS_SF   0x80UL
-#define RFLAGS_TF   0x100UL
-#define RFLAGS_IF   0x200UL
-#define RFLAGS_DF   0x400UL
-#define RFLAGS_OF   0x800UL
-#define RFLAGS_IOPL 0x3000UL
-#define RFLAGS_NT   0x4000UL
-#define RFLAGS_RF   0x10000UL
-#define RFLAGS_VM   0x20000UL
-#define RFLAGS_AC   0x40000UL
-#define RFLAGS_ID   0x200000UL
+#define RFLAGS_CF          0x1UL
+#define RFLAGS_ONE         0x2UL
+#define RFLAGS_PF          0x4UL
+#define RFLAGS_AF          0x10UL
+#define RFLAGS_ZF          0x40UL
+#define RFLAGS_SF          0x80UL
+#define RFLAGS_TF          0x100UL
+#define RFLAGS_IF          0x200UL
+#define RFLAGS_DF          0x400UL
+#define RFLAGS_OF          0x800UL
+#define RFLAGS_IOPL        0x3000UL
+#define RFLAGS_NT          0x4000UL
+#define RFLAGS_RF          0x10000UL
+#define RFLAGS_VM          0x20000UL
+#define RFLAGS_AC          0x40000UL
+#define RFLAGS_ID          0x200000UL
 
 /* Model-specific registers, SDM vol. 4 */
 #define MSR_MCG_CAP        0x00000179
@@ -74,10 +75,10 @@
 #define MSR_GS_BASE        0xC0000101
 #define MSR_KERNEL_GS_BASE 0xC0000102
 
-#define EFER_SCE 0x001UL
-#define EFER_LME 0x100UL
-#define EFER_LMA 0x400UL
-#define EFER_NXE 0x800UL
+#define EFER_SCE           0x001UL
+#define EFER_LME           0x100UL
+#define EFER_LMA           0x400UL
+#define EFER_NXE           0x800UL
 
 static inline u8 inb(u16 port)
 {
@@ -118,7 +119,8 @@ static inline void outl(u16 port, u32 value)
     __asm__ volatile("outl %k0, %w1" : : "a"(value), "Nd"(port) : "memory");
 }
 
-/* About a microsecond on old chips: a write to the POST code port, which nothing decodes twice. */
+/* About a microsecond on old chips: a write to the POST code port, which nothing
+ * decodes twice. */
 static inline void io_delay(void)
 {
     outb(0x80, 0);
@@ -155,7 +157,8 @@ static inline void wrmsr(u32 msr, u64 value)
                      : "memory");
 }
 
-/* Not ordered with other instructions: good for stamps, not for timing a handful of cycles. */
+/* Not ordered with other instructions: good for stamps, not for timing a handful of
+ * cycles. */
 static inline u64 rdtsc(void)
 {
     u32 low, high;
@@ -164,7 +167,8 @@ static inline u64 rdtsc(void)
     return (u64)high << 32 | low;
 }
 
-/* False when the generator had nothing to give; try again a few times. Needs CPUID's RDRAND. */
+/* False when the generator had nothing to give; try again a few times. Needs CPUID's
+ * RDRAND. */
 static inline bool rdrand(u64 *out)
 {
     bool ok;
@@ -181,17 +185,17 @@ static inline u64 xgetbv(u32 index)
     return (u64)high << 32 | low;
 }
 
-#define INSTR_CONTROL_REGISTER(name)                                       \
-    static inline u64 read_##name(void)                                    \
-    {                                                                      \
-        u64 value;                                                         \
-                                                                           \
+#define INSTR_CONTROL_REGISTER(name)                                         \
+    static inline u64 read_##name(void)                                      \
+    {                                                                        \
+        u64 value;                                                           \
+                                                                             \
         __asm__ volatile("movq %%" #name ", %0" : "=r"(value) : : "memory"); \
-        return value;                                                      \
-    }                                                                      \
-    static inline void write_##name(u64 value)                             \
-    {                                                                      \
-        __asm__ volatile("movq %0, %%" #name : : "r"(value) : "memory");   \
+        return value;                                                        \
+    }                                                                        \
+    static inline void write_##name(u64 value)                               \
+    {                                                                        \
+        __asm__ volatile("movq %0, %%" #name : : "r"(value) : "memory");     \
     }
 
 INSTR_CONTROL_REGISTER(cr0)
@@ -234,8 +238,8 @@ static inline void hlt(void)
     __asm__ volatile("hlt" : : : "memory");
 }
 
-/* Sleeps until an interrupt. STI takes effect after the next instruction, so none can slip in
- * between the two and leave the CPU asleep. Returns with interrupts on. */
+/* Sleeps until an interrupt. STI takes effect after the next instruction, so none can
+ * slip in between the two and leave the CPU asleep. Returns with interrupts on. */
 static inline void sti_hlt(void)
 {
     __asm__ volatile("sti\n\thlt" : : : "memory");

@@ -4,6 +4,7 @@
  */
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/instr.h"
+#include "kernel/arch/last_words.h"
 #include "kernel/base/cpu_hooks.h"
 
 #define BOOT_IST_BYTES   4096
@@ -25,7 +26,8 @@ static void hook_halt(void)
     halt_forever();
 }
 
-static const struct cpu_hooks hooks = { irq_save, irq_restore, hook_index, hook_halt };
+static const struct cpu_hooks hooks = {irq_save, irq_restore, hook_index, hook_halt,
+                                       last_words_write};
 
 static void boot_stacks_fill(struct percpu *cpu)
 {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The per-CPU block: everything of which each CPU has its own. GS base points at it in ring 0.
+ * The per-CPU block: everything of which each CPU has its own. GS base points at it in
+ * ring 0.
  *
- * Owns: descriptor tables, TSS, nesting words, the stacks that traps run on. Does not: threads.
- * Locking: none; a CPU writes only its own block, with interrupts off where a trap reads it.
- * Life: percpu_init before anything that takes a lock or a trap. CPU 0's block is percpu_boot,
- * others are allocated by whoever starts the CPU, zeroed, and never freed.
+ * Owns: descriptor tables, TSS, nesting words, the stacks that traps run on.
+ * Does not: threads.
+ * Locking: none; a CPU writes only its own block, with interrupts off where a trap
+ * reads it.
+ * Life: percpu_init before anything that takes a lock or a trap. CPU 0's block is
+ * percpu_boot, others are allocated by whoever starts the CPU, zeroed, and never
+ * freed.
  */
 #ifndef PLINTH_KERNEL_ARCH_PERCPU_H
 #define PLINTH_KERNEL_ARCH_PERCPU_H
@@ -15,7 +19,7 @@
 struct trap_expectation;
 
 /* The most CPUs that arrays indexed by CPU have room for. */
-#define CPU_MAX 256
+#define CPU_MAX           256
 
 /* Interrupt stack table slots of the TSS, and which vector each serves. */
 #define IST_DOUBLE_FAULT  1
@@ -40,15 +44,15 @@ struct tss {
 #define GDT_ENTRIES 7
 
 struct percpu {
-    struct percpu *self;     /* first, so that GS:0 is the block's own address */
-    u64 user_rsp;            /* scratch of the system call entry */
-    u32 index;               /* 0 is the boot CPU */
-    u32 trap_depth;          /* traps and interrupts being handled */
-    u32 irq_depth;           /* of them, device interrupts */
-    u32 no_fault_depth;      /* NMI, #MC, #DF, death: demand paging must not be asked */
-    u64 stack_bottom;        /* of the kernel stack in use, once its owner has said so */
+    struct percpu *self; /* first, so that GS:0 is the block's own address */
+    u64 user_rsp;        /* scratch of the system call entry */
+    u32 index;           /* 0 is the boot CPU */
+    u32 trap_depth;      /* traps and interrupts being handled */
+    u32 irq_depth;       /* of them, device interrupts */
+    u32 no_fault_depth;  /* NMI, #MC, #DF, death: demand paging must not be asked */
+    u64 stack_bottom;    /* of the kernel stack in use, once its owner has said so */
     u64 stack_top;
-    u64 death_stack_top;     /* where the report of a death runs; 0: where it happened */
+    u64 death_stack_top; /* where the report of a death runs; 0: where it happened */
     struct trap_expectation *expectation; /* kernel/trap.h; NULL outside self-tests */
     u64 interrupt_count;
     u64 exception_count;
@@ -58,9 +62,10 @@ struct percpu {
 
 extern struct percpu percpu_boot;
 
-/* Fills in the block and makes it this CPU's: writes GS base. Interrupts must be off. The block
- * must be zero but for what its owner has set: IST tops, death stack, stack bounds. For index 0
- * missing ones are filled with small static stacks, so that traps work from here on. */
+/* Fills in the block and makes it this CPU's: writes GS base. Interrupts must be off.
+ * The block must be zero but for what its owner has set: IST tops, death stack, stack
+ * bounds. For index 0 missing ones are filled with small static stacks, so that traps
+ * work from here on. */
 void percpu_init(struct percpu *cpu, u32 index);
 
 /* This CPU's block. Needs percpu_init. Any context. */
@@ -72,8 +77,8 @@ static inline struct percpu *percpu(void)
     return cpu;
 }
 
-/* As percpu(), for the path of death: when GS base is not a block (it was never set, or was lost
- * on the way in) answers the boot CPU's. */
+/* As percpu(), for the path of death: when GS base is not a block (it was never set, or
+ * was lost on the way in) answers the boot CPU's. */
 struct percpu *percpu_or_boot(void);
 
 #endif

@@ -8,8 +8,8 @@
 #include "kernel/base/atomic.h"
 #include "kernel/base/panic.h"
 
-/* Far beyond any honest wait, also on an emulator that runs other CPUs in turn: 2^32 rounds of a
- * pause are at least ten seconds anywhere. */
+/* Far beyond any honest wait, also on an emulator that runs other CPUs in turn: 2^32
+ * rounds of a pause are at least ten seconds anywhere. */
 #define SPIN_ROUNDS_MAX ((u64)1 << 32)
 
 static const char *name_of(const struct spinlock *lock)

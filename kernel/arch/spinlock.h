@@ -2,10 +2,11 @@
  *
  * A ticket spinlock: first come, first served.
  *
- * A lock that an interrupt handler takes too must be taken with the _irqsave forms everywhere.
- * Taking a lock twice on one CPU, releasing another's, or waiting for minutes is a death with a
- * code (LK-01..03), not a hang. No lock may be held across anything that can fault or block.
- * Needs percpu_init. Not for NMI, machine check or the path of death: those use spin_try_lock.
+ * A lock that an interrupt handler takes too must be taken with the _irqsave forms
+ * everywhere. Taking a lock twice on one CPU, releasing another's, or waiting for
+ * minutes is a death with a code (LK-01..03), not a hang. No lock may be held across
+ * anything that can fault or block. Needs percpu_init. Not for NMI, machine check or
+ * the path of death: those use spin_try_lock.
  */
 #ifndef PLINTH_KERNEL_ARCH_SPINLOCK_H
 #define PLINTH_KERNEL_ARCH_SPINLOCK_H
@@ -20,7 +21,10 @@ struct spinlock {
     const char *name;
 };
 
-#define SPINLOCK_INIT(text) { .name = (text) }
+#define SPINLOCK_INIT(text) \
+    {                       \
+        .name = (text)      \
+    }
 
 void spin_init(struct spinlock *lock, const char *name);
 

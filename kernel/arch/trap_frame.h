@@ -26,12 +26,15 @@
 #define VECTOR_COUNT         256
 
 /* trap_frame.entry_flags */
-#define TRAP_GS_SWAPPED 1 /* an IST vector found a program's GS base */
-#define TRAP_IN_IRETQ   2 /* the IRETQ back to ring 3 itself failed; GS was already the program's */
-#define TRAP_NO_MEMORY  4 /* set later: mm would have resolved it, had it had a frame */
+#define TRAP_GS_SWAPPED      1 /* an IST vector found a program's GS base */
+#define TRAP_IN_IRETQ \
+    2 /* the IRETQ back to ring 3 itself failed; GS was already the program's */
+#define TRAP_NO_MEMORY 4 /* set later: mm would have resolved it, had it had a frame \
+                          */
 
 /* Page-fault error code, SDM vol. 3A, figure 4-12 */
-#define PF_PRESENT  0x01 /* 0: not present; 1: a right is missing or a reserved bit is set */
+#define PF_PRESENT \
+    0x01 /* 0: not present; 1: a right is missing or a reserved bit is set */
 #define PF_WRITE    0x02
 #define PF_USER     0x04
 #define PF_RESERVED 0x08
@@ -39,8 +42,8 @@
 #define PF_KEY      0x20
 #define PF_SHADOW   0x40
 
-/* Lowest address first. The first two words are a frame-pointer link, so that a backtrace walks
- * from the handler into the interrupted code. */
+/* Lowest address first. The first two words are a frame-pointer link, so that a
+ * backtrace walks from the handler into the interrupted code. */
 struct trap_frame {
     u64 link_rbp;
     u64 link_rip;
@@ -67,8 +70,8 @@ struct resume_point {
     u64 rsp, rip, rflags;
 };
 
-/* Like setjmp: 0 when called, 1 when a trap resumed here. The calling function must not have
- * returned meanwhile; its locals that changed meanwhile must be volatile. */
+/* Like setjmp: 0 when called, 1 when a trap resumed here. The calling function must not
+ * have returned meanwhile; its locals that changed meanwhile must be volatile. */
 u64 resume_save(struct resume_point *point) __attribute__((returns_twice));
 
 /* Makes the trap return to the point instead of to the interrupted code. */

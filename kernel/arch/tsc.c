@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * TSC calibration. The PIT's channel 2 counts down from FFFFh at 1.193182 MHz with its gate on
- * and the speaker off; the counter is latched and read at both ends of the window, each reading
- * between two stamps, so that the length of the window is known to the length of one reading.
+ * TSC calibration. The PIT's channel 2 counts down from FFFFh at 1.193182 MHz with its
+ * gate on and the speaker off; the counter is latched and read at both ends of the
+ * window, each reading between two stamps, so that the length of the window is known to
+ * the length of one reading.
  */
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/cpu_features.h"
@@ -19,15 +20,16 @@
 
 #define WINDOW_PIT_TICKS 1200
 #define READINGS         3
-/* A PIT that does not count is given up after so many ticks of the TSC: 10 ms of the slowest CPU
- * in question; after so many readings should the TSC stand still as well. */
+/* A PIT that does not count is given up after so many ticks of the TSC: 10 ms of the
+ * slowest CPU in question; after so many readings should the TSC stand still as well.
+ */
 #define POLL_TICKS_MAX   10000000
 #define POLLS_MAX        100000
 
 /* Emulators that count instructions as ticks are slow. */
-#define HZ_LEAST 1000000UL
-#define HZ_MOST  20000000000UL
-#define HZ_GUESS 1000000000UL
+#define HZ_LEAST         1000000UL
+#define HZ_MOST          20000000000UL
+#define HZ_GUESS         1000000000UL
 
 static u64 hz_now = HZ_GUESS;
 static enum tsc_source source_now = TSC_GUESS;
@@ -52,7 +54,8 @@ static struct reading reading_take(void)
     return reading;
 }
 
-/* The one of some readings that was interrupted least, by an SMI or a hypervisor for example. */
+/* The one of some readings that was interrupted least, by an SMI or a hypervisor for
+ * example. */
 static struct reading reading_best(void)
 {
     struct reading best = reading_take();
@@ -160,10 +163,14 @@ enum tsc_source tsc_source_now(void)
 const char *tsc_source_name(enum tsc_source source)
 {
     switch (source) {
-    case TSC_PIT: return "PIT";
-    case TSC_CPUID_15: return "CPUID 15h";
-    case TSC_CPUID_16: return "CPUID 16h";
-    case TSC_GUESS: break;
+    case TSC_PIT:
+        return "PIT";
+    case TSC_CPUID_15:
+        return "CPUID 15h";
+    case TSC_CPUID_16:
+        return "CPUID 16h";
+    case TSC_GUESS:
+        break;
     }
     return "a guess";
 }
@@ -174,7 +181,8 @@ u64 tsc_to_ns(u64 ticks)
 
     if (seconds >= ~(u64)0 / 1000000000)
         return ~(u64)0;
-    /* rest is below 2^35, so the product needs the scale halved twice for the fastest CPUs. */
+    /* rest is below 2^35, so the product needs the scale halved twice for the fastest
+     * CPUs. */
     return seconds * 1000000000 + (rest >> 2) * 1000000000 / (hz_now >> 2);
 }
 

@@ -2,9 +2,9 @@
  *
  * The frequency of the time stamp counter, found once at boot on the boot CPU.
  *
- * By CPUID 15h where the CPU gives a full answer that the PIT does not contradict, else by the
- * PIT (channel 2, about one millisecond), else by CPUID 15h or 16h alone, else a guess. Never
- * waits longer than 10 ms, whatever the PIT does.
+ * By CPUID 15h where the CPU gives a full answer that the PIT does not contradict, else
+ * by the PIT (channel 2, about one millisecond), else by CPUID 15h or 16h alone, else a
+ * guess. Never waits longer than 10 ms, whatever the PIT does.
  */
 #ifndef PLINTH_KERNEL_ARCH_TSC_H
 #define PLINTH_KERNEL_ARCH_TSC_H

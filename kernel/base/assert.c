@@ -6,7 +6,8 @@
 #include "kernel/base/format.h"
 #include "kernel/base/panic.h"
 
-void assert_fail(const char *expression, const char *file, u32 line, const char *function)
+void assert_fail(const char *expression, const char *file, u32 line,
+                 const char *function)
 {
     panic_code(CODE_AS_01, "assertion %s failed at %s:%u in %s", expression, file, line,
                function);

@@ -20,15 +20,15 @@ NORETURN void assert_fail_message(const char *where, const char *fmt, ...) PRINT
 #define ASSERT(expression)          ((void)sizeof(!(expression)))
 #define ASSERT_MSG(expression, ...) ((void)sizeof(!(expression)))
 #else
-#define ASSERT(expression)                                                       \
-    (__builtin_expect(!!(expression), 1)                                         \
-         ? (void)0                                                               \
+#define ASSERT(expression)                                                            \
+    (__builtin_expect(!!(expression), 1)                                              \
+         ? (void)0                                                                    \
          : assert_fail(#expression, __FILE__, __LINE__, __func__))
 /* The message, printf-like, should name expected, found and the address with its kind. */
-#define ASSERT_MSG(expression, ...)                                              \
-    (__builtin_expect(!!(expression), 1)                                         \
-         ? (void)0                                                               \
-         : assert_fail_message(#expression " at " __FILE__ ":"                   \
+#define ASSERT_MSG(expression, ...)                                                   \
+    (__builtin_expect(!!(expression), 1)                                              \
+         ? (void)0                                                                    \
+         : assert_fail_message(#expression " at " __FILE__ ":"                        \
                                ASSERT_TEXT(__LINE__), __VA_ARGS__))
 #endif
 

@@ -18,57 +18,57 @@
 
 /* atomic_compare_exchange_T: when *at equals *expected stores desired and returns true; else
  * copies *at to *expected and returns false. Strong: never fails without reason. */
-#define ATOMIC_OPERATIONS(T)                                                               \
-    static inline T atomic_load_##T(const T *at)                                           \
-    {                                                                                      \
-        ATOMIC_HOOK("load", at);                                                           \
-        return __atomic_load_n(at, __ATOMIC_ACQUIRE);                                      \
-    }                                                                                      \
-    static inline T atomic_load_relaxed_##T(const T *at)                                   \
-    {                                                                                      \
-        ATOMIC_HOOK("load_relaxed", at);                                                   \
-        return __atomic_load_n(at, __ATOMIC_RELAXED);                                      \
-    }                                                                                      \
-    static inline void atomic_store_##T(T *at, T value)                                    \
-    {                                                                                      \
-        ATOMIC_HOOK("store", at);                                                          \
-        __atomic_store_n(at, value, __ATOMIC_RELEASE);                                     \
-    }                                                                                      \
-    static inline void atomic_store_relaxed_##T(T *at, T value)                            \
-    {                                                                                      \
-        ATOMIC_HOOK("store_relaxed", at);                                                  \
-        __atomic_store_n(at, value, __ATOMIC_RELAXED);                                     \
-    }                                                                                      \
-    static inline T atomic_exchange_##T(T *at, T value)                                    \
-    {                                                                                      \
-        ATOMIC_HOOK("exchange", at);                                                       \
-        return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);                           \
-    }                                                                                      \
-    static inline bool atomic_compare_exchange_##T(T *at, T *expected, T desired)          \
-    {                                                                                      \
-        ATOMIC_HOOK("compare_exchange", at);                                               \
+#define ATOMIC_OPERATIONS(T)                                                          \
+    static inline T atomic_load_##T(const T *at)                                      \
+    {                                                                                 \
+        ATOMIC_HOOK("load", at);                                                      \
+        return __atomic_load_n(at, __ATOMIC_ACQUIRE);                                 \
+    }                                                                                 \
+    static inline T atomic_load_relaxed_##T(const T *at)                              \
+    {                                                                                 \
+        ATOMIC_HOOK("load_relaxed", at);                                              \
+        return __atomic_load_n(at, __ATOMIC_RELAXED);                                 \
+    }                                                                                 \
+    static inline void atomic_store_##T(T *at, T value)                               \
+    {                                                                                 \
+        ATOMIC_HOOK("store", at);                                                     \
+        __atomic_store_n(at, value, __ATOMIC_RELEASE);                                \
+    }                                                                                 \
+    static inline void atomic_store_relaxed_##T(T *at, T value)                       \
+    {                                                                                 \
+        ATOMIC_HOOK("store_relaxed", at);                                             \
+        __atomic_store_n(at, value, __ATOMIC_RELAXED);                                \
+    }                                                                                 \
+    static inline T atomic_exchange_##T(T *at, T value)                               \
+    {                                                                                 \
+        ATOMIC_HOOK("exchange", at);                                                  \
+        return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);                      \
+    }                                                                                 \
+    static inline bool atomic_compare_exchange_##T(T *at, T *expected, T desired)     \
+    {                                                                                 \
+        ATOMIC_HOOK("compare_exchange", at);                                          \
         return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, \
-                                           __ATOMIC_ACQUIRE);                              \
-    }                                                                                      \
-    static inline T atomic_fetch_add_##T(T *at, T value)                                   \
-    {                                                                                      \
-        ATOMIC_HOOK("fetch_add", at);                                                      \
-        return __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST);                            \
-    }                                                                                      \
-    static inline T atomic_fetch_sub_##T(T *at, T value)                                   \
-    {                                                                                      \
-        ATOMIC_HOOK("fetch_sub", at);                                                      \
-        return __atomic_fetch_sub(at, value, __ATOMIC_SEQ_CST);                            \
-    }                                                                                      \
-    static inline T atomic_fetch_or_##T(T *at, T bits)                                     \
-    {                                                                                      \
-        ATOMIC_HOOK("fetch_or", at);                                                       \
-        return __atomic_fetch_or(at, bits, __ATOMIC_SEQ_CST);                              \
-    }                                                                                      \
-    static inline T atomic_fetch_and_##T(T *at, T bits)                                    \
-    {                                                                                      \
-        ATOMIC_HOOK("fetch_and", at);                                                      \
-        return __atomic_fetch_and(at, bits, __ATOMIC_SEQ_CST);                             \
+                                           __ATOMIC_ACQUIRE);                         \
+    }                                                                                 \
+    static inline T atomic_fetch_add_##T(T *at, T value)                              \
+    {                                                                                 \
+        ATOMIC_HOOK("fetch_add", at);                                                 \
+        return __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST);                       \
+    }                                                                                 \
+    static inline T atomic_fetch_sub_##T(T *at, T value)                              \
+    {                                                                                 \
+        ATOMIC_HOOK("fetch_sub", at);                                                 \
+        return __atomic_fetch_sub(at, value, __ATOMIC_SEQ_CST);                       \
+    }                                                                                 \
+    static inline T atomic_fetch_or_##T(T *at, T bits)                                \
+    {                                                                                 \
+        ATOMIC_HOOK("fetch_or", at);                                                  \
+        return __atomic_fetch_or(at, bits, __ATOMIC_SEQ_CST);                         \
+    }                                                                                 \
+    static inline T atomic_fetch_and_##T(T *at, T bits)                               \
+    {                                                                                 \
+        ATOMIC_HOOK("fetch_and", at);                                                 \
+        return __atomic_fetch_and(at, bits, __ATOMIC_SEQ_CST);                        \
     }
 
 ATOMIC_OPERATIONS(u8)

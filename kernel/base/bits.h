@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Small arithmetic on bits. Pure, any context, no library calls (the compiler's popcount would
- * call one on a baseline CPU).
+ * Small arithmetic on bits. Pure, any context, no library calls (the compiler's
+ * popcount would call one on a baseline CPU).
  */
 #ifndef PLINTH_KERNEL_BASE_BITS_H
 #define PLINTH_KERNEL_BASE_BITS_H

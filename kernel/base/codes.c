@@ -11,8 +11,8 @@ struct code_entry {
     const char *text;
 };
 
-#define CODE_ENTRY(prefix, number, text) { #prefix, number, text },
-static const struct code_entry entries[] = { CODE_LIST(CODE_ENTRY) };
+#define CODE_ENTRY(prefix, number, text) {#prefix, number, text},
+static const struct code_entry entries[] = {CODE_LIST(CODE_ENTRY)};
 #undef CODE_ENTRY
 
 STATIC_ASSERT(ARRAY_COUNT(entries) == CODE_COUNT, "one entry for each code");
@@ -20,7 +20,8 @@ STATIC_ASSERT(ARRAY_COUNT(entries) == CODE_COUNT, "one entry for each code");
 void code_name(enum code code, char out[CODE_NAME_BYTES])
 {
     if ((u32)code < CODE_COUNT)
-        format(out, CODE_NAME_BYTES, "%s-%02u", entries[code].prefix, entries[code].number);
+        format(out, CODE_NAME_BYTES, "%s-%02u", entries[code].prefix,
+               entries[code].number);
     else
         format(out, CODE_NAME_BYTES, "XX-%02u", (u32)code % 100);
 }

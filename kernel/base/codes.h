@@ -14,76 +14,76 @@
 
 #include "kernel/base/types.h"
 
-#define CODE_LIST(CODE)                                                        \
-    CODE(AS, 1, "an assertion does not hold")                                  \
-    CODE(CP, 1, "the processor lacks a feature the kernel needs")              \
-    CODE(CP, 2, "five-level paging is on")                                     \
-    CODE(DF, 1, "double fault")                                                \
-    CODE(EA, 1, "the loader's boot_info is not what the kernel expects")       \
-    CODE(EA, 2, "no memory map to work with")                                  \
-    CODE(EA, 3, "the image does not lie where boot_info says")                 \
-    CODE(EA, 4, "no room for page tables below 4 GiB")                         \
-    CODE(EA, 5, "a relocation cannot be applied")                              \
-    CODE(EA, 6, "the CPU lacks what the direct map needs")                     \
-    CODE(EX, 0, "divide error")                                                \
-    CODE(EX, 1, "debug exception")                                             \
-    CODE(EX, 3, "breakpoint")                                                  \
-    CODE(EX, 4, "overflow")                                                    \
-    CODE(EX, 5, "bound range exceeded")                                        \
-    CODE(EX, 6, "invalid opcode")                                              \
-    CODE(EX, 7, "device not available")                                        \
-    CODE(EX, 9, "coprocessor segment overrun")                                 \
-    CODE(EX, 10, "invalid TSS")                                                \
-    CODE(EX, 11, "segment not present")                                        \
-    CODE(EX, 12, "stack-segment fault")                                        \
-    CODE(EX, 16, "x87 floating-point error")                                   \
-    CODE(EX, 17, "alignment check")                                            \
-    CODE(EX, 19, "SIMD floating-point error")                                  \
-    CODE(EX, 20, "virtualization exception")                                   \
-    CODE(EX, 21, "control protection exception")                               \
-    CODE(EX, 28, "hypervisor injection exception")                             \
-    CODE(EX, 29, "VMM communication exception")                                \
-    CODE(EX, 30, "security exception")                                         \
-    CODE(EX, 31, "an exception vector that processors reserve")                \
-    CODE(FR, 1, "no room for the frame table")                                 \
-    CODE(FR, 2, "a frame is claimed by two owners")                            \
-    CODE(FR, 3, "the frame allocator's counters are wrong")                    \
-    CODE(GP, 1, "memory operand at a non-canonical address")                   \
-    CODE(GP, 2, "a segment selector or gate was refused")                      \
-    CODE(GP, 3, "a model-specific register was refused")                       \
-    CODE(GP, 4, "a control or descriptor-table register was refused")          \
-    CODE(GP, 5, "jump to a non-canonical address")                             \
-    CODE(GP, 6, "general protection fault")                                    \
-    CODE(HP, 1, "heap object freed twice or never given")                      \
-    CODE(HP, 2, "pointer is not the start of a heap object")                   \
-    CODE(HP, 3, "pointer is not of the heap")                                  \
-    CODE(HP, 4, "the heap's bookkeeping is wrong")                             \
-    CODE(HP, 5, "touch of heap memory that was never given or was given back") \
-    CODE(HP, 6, "touch of a guard page beside a heap object")                  \
-    CODE(HP, 7, "demand paging asked for where it is forbidden")               \
-    CODE(ID, 1, "the identity map is not gone")                                \
-    CODE(IN, 1, "initialisation in the wrong order")                           \
-    CODE(LK, 1, "lock taken twice by one CPU")                                 \
-    CODE(LK, 2, "lock released by a CPU that does not hold it")                \
-    CODE(LK, 3, "lock held for far too long")                                  \
-    CODE(MC, 1, "machine check")                                               \
-    CODE(NM, 1, "non-maskable interrupt: memory parity or system error")       \
-    CODE(NM, 2, "non-maskable interrupt: I/O channel check")                   \
-    CODE(NM, 3, "non-maskable interrupt without a reason in port 61h")         \
-    CODE(PF, 1, "read of an address where nothing is mapped")                  \
-    CODE(PF, 2, "write to an address where nothing is mapped")                 \
-    CODE(PF, 3, "write to read-only memory")                                   \
-    CODE(PF, 4, "execution of memory that is not code")                        \
-    CODE(PF, 5, "reserved bit set in a page-table entry")                      \
-    CODE(PF, 6, "null pointer")                                                \
-    CODE(PF, 7, "execution at an address where nothing is mapped")             \
-    CODE(PF, 8, "the kernel touched a program's page (SMAP)")                  \
-    CODE(PF, 9, "the kernel executed a program's page (SMEP)")                 \
-    CODE(PF, 10, "page fault that the tables in memory do not explain")        \
-    CODE(PF, 11, "no memory left to resolve a page fault")                     \
-    CODE(PN, 1, "the kernel gave up")                                          \
-    CODE(PN, 2, "died again while reporting a death")                          \
-    CODE(SO, 1, "kernel stack overflow")                                       \
+#define CODE_LIST(CODE)                                                               \
+    CODE(AS, 1, "an assertion does not hold")                                         \
+    CODE(CP, 1, "the processor lacks a feature the kernel needs")                     \
+    CODE(CP, 2, "five-level paging is on")                                            \
+    CODE(DF, 1, "double fault")                                                       \
+    CODE(EA, 1, "the loader's boot_info is not what the kernel expects")              \
+    CODE(EA, 2, "no memory map to work with")                                         \
+    CODE(EA, 3, "the image does not lie where boot_info says")                        \
+    CODE(EA, 4, "no room for page tables below 4 GiB")                                \
+    CODE(EA, 5, "a relocation cannot be applied")                                     \
+    CODE(EA, 6, "the CPU lacks what the direct map needs")                            \
+    CODE(EX, 0, "divide error")                                                       \
+    CODE(EX, 1, "debug exception")                                                    \
+    CODE(EX, 3, "breakpoint")                                                         \
+    CODE(EX, 4, "overflow")                                                           \
+    CODE(EX, 5, "bound range exceeded")                                               \
+    CODE(EX, 6, "invalid opcode")                                                     \
+    CODE(EX, 7, "device not available")                                               \
+    CODE(EX, 9, "coprocessor segment overrun")                                        \
+    CODE(EX, 10, "invalid TSS")                                                       \
+    CODE(EX, 11, "segment not present")                                               \
+    CODE(EX, 12, "stack-segment fault")                                               \
+    CODE(EX, 16, "x87 floating-point error")                                          \
+    CODE(EX, 17, "alignment check")                                                   \
+    CODE(EX, 19, "SIMD floating-point error")                                         \
+    CODE(EX, 20, "virtualization exception")                                          \
+    CODE(EX, 21, "control protection exception")                                      \
+    CODE(EX, 28, "hypervisor injection exception")                                    \
+    CODE(EX, 29, "VMM communication exception")                                       \
+    CODE(EX, 30, "security exception")                                                \
+    CODE(EX, 31, "an exception vector that processors reserve")                       \
+    CODE(FR, 1, "no room for the frame table")                                        \
+    CODE(FR, 2, "a frame is claimed by two owners")                                   \
+    CODE(FR, 3, "the frame allocator's counters are wrong")                           \
+    CODE(GP, 1, "memory operand at a non-canonical address")                          \
+    CODE(GP, 2, "a segment selector or gate was refused")                             \
+    CODE(GP, 3, "a model-specific register was refused")                              \
+    CODE(GP, 4, "a control or descriptor-table register was refused")                 \
+    CODE(GP, 5, "jump to a non-canonical address")                                    \
+    CODE(GP, 6, "general protection fault")                                           \
+    CODE(HP, 1, "heap object freed twice or never given")                             \
+    CODE(HP, 2, "pointer is not the start of a heap object")                          \
+    CODE(HP, 3, "pointer is not of the heap")                                         \
+    CODE(HP, 4, "the heap's bookkeeping is wrong")                                    \
+    CODE(HP, 5, "touch of heap memory that was never given or was given back")        \
+    CODE(HP, 6, "touch of a guard page beside a heap object")                         \
+    CODE(HP, 7, "demand paging asked for where it is forbidden")                      \
+    CODE(ID, 1, "the identity map is not gone")                                       \
+    CODE(IN, 1, "initialisation in the wrong order")                                  \
+    CODE(LK, 1, "lock taken twice by one CPU")                                        \
+    CODE(LK, 2, "lock released by a CPU that does not hold it")                       \
+    CODE(LK, 3, "lock held for far too long")                                         \
+    CODE(MC, 1, "machine check")                                                      \
+    CODE(NM, 1, "non-maskable interrupt: memory parity or system error")              \
+    CODE(NM, 2, "non-maskable interrupt: I/O channel check")                          \
+    CODE(NM, 3, "non-maskable interrupt without a reason in port 61h")                \
+    CODE(PF, 1, "read of an address where nothing is mapped")                         \
+    CODE(PF, 2, "write to an address where nothing is mapped")                        \
+    CODE(PF, 3, "write to read-only memory")                                          \
+    CODE(PF, 4, "execution of memory that is not code")                               \
+    CODE(PF, 5, "reserved bit set in a page-table entry")                             \
+    CODE(PF, 6, "null pointer")                                                       \
+    CODE(PF, 7, "execution at an address where nothing is mapped")                    \
+    CODE(PF, 8, "the kernel touched a program's page (SMAP)")                         \
+    CODE(PF, 9, "the kernel executed a program's page (SMEP)")                        \
+    CODE(PF, 10, "page fault that the tables in memory do not explain")               \
+    CODE(PF, 11, "no memory left to resolve a page fault")                            \
+    CODE(PN, 1, "the kernel gave up")                                                 \
+    CODE(PN, 2, "died again while reporting a death")                                 \
+    CODE(SO, 1, "kernel stack overflow")                                              \
     CODE(SO, 2, "stray access to the guard page of a kernel stack")
 
 /* The enumerators carry two digits, as the names of the pages do: CODE_PF_03. */

@@ -110,7 +110,7 @@ bool config_flag(const char *text, const char *key)
 bool config_list_has(const struct config_value *value, const char *item)
 {
     const char *end = value->text + value->bytes;
-    struct config_value part = { value->text, 0 };
+    struct config_value part = {value->text, 0};
 
     for (const char *at = value->text;; at++) {
         if (at != end && *at != ',')

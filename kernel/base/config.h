@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The boot configuration: words `key=value` or `key`, separated by blanks, tabs or line ends.
- * A later word with the same key wins. Nothing is stored: each call reads the text again, which
- * is at most a few KiB. A value is a slice of the text, not NUL-terminated.
+ * The boot configuration: words `key=value` or `key`, separated by blanks, tabs or line
+ * ends. A later word with the same key wins. Nothing is stored: each call reads the
+ * text again, which is at most a few KiB. A value is a slice of the text, not
+ * NUL-terminated.
  *
  * Pure, any context, usable before relocation, built for the host.
  */
@@ -16,18 +17,20 @@ struct config_value {
     u64 bytes;
 };
 
-/* One word of the configuration. A bare `key` has a value of 0 bytes and has_value false. */
+/* One word of the configuration. A bare `key` has a value of 0 bytes and has_value
+ * false. */
 struct config_word {
     struct config_value key;
     struct config_value value;
     bool has_value;
 };
 
-/* The value of the last word with this key. False, out untouched, when there is none. */
+/* The value of the last word with this key. False, out untouched, when there is none.
+ */
 bool config_find(const char *text, const char *key, struct config_value *out);
 
-/* As config_find, read as an unsigned number: decimal, or hex after 0x. False, out untouched,
- * when the key is missing or the value is not a whole number below 2^64. */
+/* As config_find, read as an unsigned number: decimal, or hex after 0x. False, out
+ * untouched, when the key is missing or the value is not a whole number below 2^64. */
 bool config_u64(const char *text, const char *key, u64 *out);
 
 /* True for `key`, `key=1`, `key=on`, `key=yes`, `key=true`; false for anything else. */

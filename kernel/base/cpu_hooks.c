@@ -36,6 +36,12 @@ void cpu_halt(void)
             __builtin_ia32_pause();
 }
 
+void cpu_last_words(const char *text, u64 bytes)
+{
+    if (hooks_now != NULL)
+        hooks_now->last_words(text, bytes);
+}
+
 u64 cpu_ticks(void)
 {
     return __builtin_ia32_rdtsc();

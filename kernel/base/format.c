@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bounded formatting: a small parser for one conversion, and one routine per kind of argument.
+ * Bounded formatting: a small parser for one conversion, and one routine per kind of
+ * argument.
  */
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
@@ -72,7 +73,8 @@ static void put_string(struct sink *sink, const struct spec *spec, const char *t
 }
 
 /* Prefix and digits with the padding that flags, width and precision ask for. */
-static void put_number(struct sink *sink, const struct spec *spec, const struct number *number)
+static void put_number(struct sink *sink, const struct spec *spec,
+                       const struct number *number)
 {
     int64_t digits = (int64_t)number->digit_count;
     int64_t prefix = (int64_t)strlen(number->prefix);
@@ -91,7 +93,8 @@ static void put_number(struct sink *sink, const struct spec *spec, const struct 
         put_fill(sink, ' ', pad);
 }
 
-/* The digits of value at the end of number->digits. None for 0: the precision decides. */
+/* The digits of value at the end of number->digits. None for 0: the precision decides.
+ */
 static void number_digits(struct number *number, u64 value, u32 base, bool capitals)
 {
     const char *letters = capitals ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -108,7 +111,7 @@ static void number_add_zero(struct number *number)
 
 static void put_signed(struct sink *sink, const struct spec *spec, int64_t value)
 {
-    struct number number = { .prefix = "" };
+    struct number number = {.prefix = ""};
 
     number_digits(&number, value < 0 ? 0 - (u64)value : (u64)value, 10, false);
     if (value == 0 && spec->precision != 0)
@@ -119,7 +122,7 @@ static void put_signed(struct sink *sink, const struct spec *spec, int64_t value
 
 static void put_unsigned(struct sink *sink, const struct spec *spec, u64 value)
 {
-    struct number number = { .prefix = "" };
+    struct number number = {.prefix = ""};
     char kind = spec->conversion;
     u32 base = kind == 'x' || kind == 'X' ? 16 : kind == 'o' ? 8 : 10;
 
@@ -130,7 +133,8 @@ static void put_unsigned(struct sink *sink, const struct spec *spec, u64 value)
         number.prefix[0] = '0';
         number.prefix[1] = kind;
     }
-    if (spec->alternate && base == 8 && spec->precision <= (int64_t)number.digit_count &&
+    if (spec->alternate && base == 8 &&
+        spec->precision <= (int64_t)number.digit_count &&
         (number.digit_count == 0 || value != 0))
         number_add_zero(&number);
     put_number(sink, spec, &number);
@@ -138,8 +142,8 @@ static void put_unsigned(struct sink *sink, const struct spec *spec, u64 value)
 
 static void put_pointer(struct sink *sink, const struct spec *spec, u64 value)
 {
-    struct spec wide = { .left = spec->left, .width = spec->width, .precision = 16 };
-    struct number number = { .prefix = "0x" };
+    struct spec wide = {.left = spec->left, .width = spec->width, .precision = 16};
+    struct number number = {.prefix = "0x"};
 
     number_digits(&number, value, 16, false);
     put_number(sink, &wide, &number);
@@ -148,12 +152,23 @@ static void put_pointer(struct sink *sink, const struct spec *spec, u64 value)
 static bool parse_flag(struct spec *spec, char c)
 {
     switch (c) {
-    case '-': spec->left = true; return true;
-    case '0': spec->zero = true; return true;
-    case '+': spec->plus = true; return true;
-    case ' ': spec->space = true; return true;
-    case '#': spec->alternate = true; return true;
-    default: return false;
+    case '-':
+        spec->left = true;
+        return true;
+    case '0':
+        spec->zero = true;
+        return true;
+    case '+':
+        spec->plus = true;
+        return true;
+    case ' ':
+        spec->space = true;
+        return true;
+    case '#':
+        spec->alternate = true;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -186,8 +201,8 @@ static void parse_length(struct parser *parser, struct spec *spec)
     }
 }
 
-/* In a struct, because a va_list handed to a function is indeterminate for its caller afterwards,
- * and an array type besides. */
+/* In a struct, because a va_list handed to a function is indeterminate for its caller
+ * afterwards, and an array type besides. */
 struct arguments {
     va_list list;
 };
@@ -214,7 +229,8 @@ static u64 unsigned_argument(const struct spec *spec, struct arguments *argument
     return va_arg(arguments->list, unsigned);
 }
 
-static void parse_width(struct parser *parser, struct spec *spec, struct arguments *arguments)
+static void parse_width(struct parser *parser, struct spec *spec,
+                        struct arguments *arguments)
 {
     if (*parser->at != '*') {
         spec->width = parse_number(parser);
@@ -284,11 +300,11 @@ static bool put_conversion(struct sink *sink, const struct spec *spec,
 
 static void format_into(struct sink *sink, const char *fmt, struct arguments *arguments)
 {
-    struct parser parser = { fmt };
+    struct parser parser = {fmt};
 
     for (;;) {
         const char *text = parser.at;
-        struct spec spec = { 0 };
+        struct spec spec = {0};
 
         while (*parser.at != '\0' && *parser.at != '%')
             parser.at++;
@@ -311,7 +327,7 @@ static void format_into(struct sink *sink, const char *fmt, struct arguments *ar
 
 int format_va(char *out, u64 out_bytes, const char *fmt, va_list arguments)
 {
-    struct sink sink = { .out = out, .bytes = out_bytes == 0 ? 0 : out_bytes - 1 };
+    struct sink sink = {.out = out, .bytes = out_bytes == 0 ? 0 : out_bytes - 1};
     struct arguments copy;
 
     va_copy(copy.list, arguments);

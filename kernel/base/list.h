@@ -2,9 +2,10 @@
  *
  * Intrusive, circular, doubly linked list. A head and a node are the same struct.
  *
- * Owns: nothing; the memory is the caller's. Locking: the caller's. Cost: O(1) each.
- * A node that is removed gets null links, so that a second removal faults on a null pointer with
- * its own code instead of tangling two lists.
+ * Owns: nothing; the memory is the caller's.
+ * Locking: the caller's.
+ * Cost: O(1) each. A node that is removed gets null links, so that a second removal
+ * faults on a null pointer with its own code instead of tangling two lists.
  */
 #ifndef PLINTH_KERNEL_BASE_LIST_H
 #define PLINTH_KERNEL_BASE_LIST_H
@@ -19,7 +20,7 @@ struct list {
 #define LIST_EMPTY(head) { &(head), &(head) }
 
 /* The struct of the given type whose member is at pointer. */
-#define CONTAINER_OF(pointer, type, member) \
+#define CONTAINER_OF(pointer, type, member)                                           \
     ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 static inline void list_init(struct list *head)
@@ -87,11 +88,11 @@ static inline struct list *list_take_first(struct list *head)
 }
 
 /* The body must not remove node; list_for_each_safe allows that, and only that. */
-#define list_for_each(node, head) \
+#define list_for_each(node, head)                                                     \
     for (struct list *node = (head)->next; node != (head); node = node->next)
 
-#define list_for_each_safe(node, head)                                          \
-    for (struct list *node = (head)->next, *node##_next = node->next;           \
+#define list_for_each_safe(node, head)                                                \
+    for (struct list *node = (head)->next, *node##_next = node->next;                 \
          node != (head); node = node##_next, node##_next = node->next)
 
 #endif

@@ -2,9 +2,9 @@
  *
  * The log: formatting of lines, the ring of records, the sinks.
  *
- * A record is an 8-byte head and its text, both at positions counted for ever and masked into
- * the ring, so that a record may wrap. A reader checks each head, because a writer in an NMI may
- * have cut into a half-written record.
+ * A record is an 8-byte head and its text, both at positions counted for ever and
+ * masked into the ring, so that a record may wrap. A reader checks each head, because a
+ * writer in an NMI may have cut into a half-written record.
  */
 #include "kernel/base/log.h"
 #include "kernel/base/atomic.h"
@@ -12,9 +12,9 @@
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
 
-#define RECORD_MAGIC   0xA51D
-#define RING_MASK      (LOG_RING_BYTES - 1)
-#define DEATH_SPINS    1000000
+#define RECORD_MAGIC 0xA51D
+#define RING_MASK    (LOG_RING_BYTES - 1)
+#define DEATH_SPINS  1000000
 
 STATIC_ASSERT((LOG_RING_BYTES & RING_MASK) == 0, "ring positions are masked");
 
@@ -36,7 +36,7 @@ static struct {
     const struct log_sink *sinks[LOG_SINK_MAX];
     const struct log_sink *active; /* writing now */
     u8 ring[LOG_RING_BYTES] ALIGNED(8);
-} log = { .level = LOG_INFO };
+} log = {.level = LOG_INFO};
 
 /* What log_leave needs to undo log_enter. */
 struct section {
@@ -46,7 +46,7 @@ struct section {
 
 static struct section log_enter(void)
 {
-    struct section section = { cpu_irq_save(), false };
+    struct section section = {cpu_irq_save(), false};
     u32 me = cpu_index() + 1;
     u64 spins = 0;
 
@@ -102,7 +102,7 @@ static bool ring_record(u64 position, struct record *record)
 
 static void ring_append(enum log_level level, const char *text, u64 bytes)
 {
-    struct record record = { RECORD_MAGIC, (u16)level, (u32)bytes };
+    struct record record = {RECORD_MAGIC, (u16)level, (u32)bytes};
     struct record oldest;
 
     while (log.head + sizeof(record) + bytes - log.tail > LOG_RING_BYTES)
@@ -135,8 +135,8 @@ static u64 ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *leve
     return bytes;
 }
 
-static void sink_write(const struct log_sink *sink, enum log_level level, const char *text,
-                       u64 bytes)
+static void sink_write(const struct log_sink *sink, enum log_level level,
+                       const char *text, u64 bytes)
 {
     if (level > sink->most || level > log.level)
         return;
@@ -148,6 +148,8 @@ static void sink_write(const struct log_sink *sink, enum log_level level, const 
 static void sinks_write(enum log_level level, const char *text, u64 bytes)
 {
     log.midline = text[bytes - 1] != '\n';
+    if (log.sink_count == 0 && atomic_load_u32(&log.dying) != 0)
+        cpu_last_words(text, bytes);
     for (u32 i = 0; i < log.sink_count; i++)
         sink_write(log.sinks[i], level, text, bytes);
 }
@@ -199,7 +201,8 @@ void log_line(enum log_level level, const char *fmt, ...)
     log_put(level, line, used);
 }
 
-static PRINTF(2, 0) void print_va(enum log_level level, const char *fmt, va_list arguments)
+static PRINTF(2, 0) void print_va(enum log_level level, const char *fmt,
+                                  va_list arguments)
 {
     char text[LOG_LINE_BYTES];
     u64 used = (u64)format_va(text, sizeof(text), fmt, arguments);
@@ -289,11 +292,14 @@ bool log_level_find(const char *text, u64 bytes, enum log_level *out)
     static const struct {
         char name[8];
         enum log_level level;
-    } levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO },
-                   { "debug", LOG_DEBUG } };
+    } levels[] = {{"error", LOG_ERROR},
+                  {"warn", LOG_WARN},
+                  {"info", LOG_INFO},
+                  {"debug", LOG_DEBUG}};
 
     for (u32 i = 0; i < ARRAY_COUNT(levels); i++) {
-        if (strlen(levels[i].name) == bytes && memcmp(levels[i].name, text, bytes) == 0) {
+        if (strlen(levels[i].name) == bytes &&
+            memcmp(levels[i].name, text, bytes) == 0) {
             *out = levels[i].level;
             return true;
         }

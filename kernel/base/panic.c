@@ -50,7 +50,8 @@ static void headline_print(enum code code, const char *sentence)
     log_print_at(LOG_ERROR, "plinth: %s %s\n", name, sentence);
 }
 
-/* A further death on this CPU, inside the report of the first. sink: who was writing, or NULL. */
+/* A further death on this CPU, inside the report of the first. sink: who was writing,
+ * or NULL. */
 static NORETURN void die_again(enum code code, const char *sentence, const char *sink)
 {
     char name[CODE_NAME_BYTES], again[CODE_NAME_BYTES];
@@ -60,8 +61,8 @@ static NORETURN void die_again(enum code code, const char *sentence, const char 
     headline_print(panic.facts.code, panic.sentence);
     log_print_at(LOG_ERROR, "plinth: %s died again while %s %s: %s %s\n", again,
                  sink == NULL ? "reporting" : "writing to",
-                 sink == NULL ? "the death above" : sink, code == CODE_PN_02 ? "by" : name,
-                 sentence);
+                 sink == NULL ? "the death above" : sink,
+                 code == CODE_PN_02 ? "by" : name, sentence);
     panic_leave();
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory and text primitives on 8-byte words. What is left at the end is done by one more step
- * that overlaps the last, instead of a byte loop; up to 32 bytes everything is read before the
- * first store, so that these sizes need not ask whether source and target overlap.
+ * Memory and text primitives on 8-byte words. What is left at the end is done by one
+ * more step that overlaps the last, instead of a byte loop; up to 32 bytes everything
+ * is read before the first store, so that these sizes need not ask whether source and
+ * target overlap.
  *
- * gcc recognises such loops and would replace them by calls to memcpy and memset, that is, to
- * themselves; the option below forbids it for this file. clang needs -ffreestanding only.
+ * gcc recognises such loops and would replace them by calls to memcpy and memset, that
+ * is, to themselves; the option below forbids it for this file. clang needs
+ * -ffreestanding only.
  */
 #if !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
@@ -13,7 +15,8 @@
 
 #include "kernel/base/string.h"
 
-/* Words at any address and over any type: defined behaviour for both compilers and sanitizers. */
+/* Words at any address and over any type: defined behaviour for both compilers and
+ * sanitizers. */
 struct word8 {
     u64 value;
 } __attribute__((packed, may_alias));
@@ -122,16 +125,15 @@ void *memcpy(void *start, const void *source, u64 bytes)
 {
     u8 *to = start;
     const u8 *from = source;
-    u8 *last = to + bytes - 32;
-    const u8 *last_from = from + bytes - 32;
+    u8 *last;
 
     if (bytes <= 32) {
         copy_short(to, from, bytes);
         return start;
     }
-    for (; to < last; to += 32, from += 32)
+    for (last = to + bytes - 32; to < last; to += 32, from += 32)
         copy_32(to, from);
-    copy_32(last, last_from);
+    copy_32(last, from - (to - last));
     return start;
 }
 
@@ -178,14 +180,14 @@ static inline void set_short(u8 *at, u64 pattern, u64 bytes)
 void *memset(void *start, int value, u64 bytes)
 {
     u8 *at = start;
-    u8 *last = at + bytes - 32;
+    u8 *last;
     u64 pattern = (u8)value * (u64)0x0101010101010101;
 
     if (bytes <= 32) {
         set_short(at, pattern, bytes);
         return start;
     }
-    for (; at < last; at += 32)
+    for (last = at + bytes - 32; at < last; at += 32)
         set_32(at, pattern);
     set_32(last, pattern);
     return start;

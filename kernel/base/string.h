@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory and text primitives. The compiler calls the first four on its own; the rest are the few
- * that the kernel needs. Same contracts as in ISO C.
+ * Memory and text primitives. The compiler calls the first four on its own; the rest
+ * are the few that the kernel needs. Same contracts as in ISO C.
  *
- * Cost: eight bytes a step, four steps unrolled, no REP instructions: REP STOS and REP MOVS cost
- * one step per byte or word on emulators, and on silicon they win only for pages, which have
- * routines of their own, chosen by measurement. Unaligned accesses are used freely.
- * Any context; usable before relocation; built for the host as well.
+ * Cost: eight bytes a step, four steps unrolled, no REP instructions: REP STOS and REP
+ * MOVS cost one step per byte or word on emulators, and on silicon they win only for
+ * pages, which have routines of their own, chosen by measurement. Unaligned accesses
+ * are used freely. Any context; usable before relocation; built for the host as well.
  */
 #ifndef PLINTH_KERNEL_BASE_STRING_H
 #define PLINTH_KERNEL_BASE_STRING_H

@@ -12,9 +12,10 @@ static bool rela_is_good(const struct elf_rela *rela, u64 image_bytes)
 enum status reloc_apply(u8 *image, u64 image_bytes, const struct elf_rela *rela,
                         u64 count, u64 base, u64 *bad_index)
 {
-    *bad_index = 0;
-    if (image_bytes < sizeof(u64))
+    if (image_bytes < sizeof(u64)) {
+        *bad_index = 0;
         return STATUS_INVALID;
+    }
     for (u64 i = 0; i < count; i++) {
         if (!rela_is_good(&rela[i], image_bytes)) {
             *bad_index = i;

@@ -45,6 +45,7 @@ static struct {
     bool refused;
     u32 locks;
     struct spinlock *lock[4];
+    void (*first)(u64 address);
     void (*meanwhile)(u64 address);
     u64 fault_address;
     sigjmp_buf *catch;
@@ -277,20 +278,28 @@ void pmm_promise_return(u64 count)
     world.promised -= count;
 }
 
-pfn_t pmm_take_promised(enum frame_owner owner)
+static void other_runs(void (**slot)(u64 address))
+{
+    void (*other)(u64 address) = *slot;
+    *slot = NULL;
+    if (other)
+        other(sim.fault_address);
+}
+
+bool pmm_take_promised(enum frame_owner owner, pfn_t *out)
 {
     u64 index;
-    if (world.promised == 0)
-        wrong("a promised frame is taken, and none was promised");
+    other_runs(&sim.first);
+    if (world.promised == 0) {
+        world.promises_missed++;
+        return false;
+    }
     world.promised--;
     if (!block_find(0, &index))
         wrong("a promise is not covered by a free frame");
-    pfn_t pfn = block_take(index, 0, owner);
-    void (*other)(u64) = sim.meanwhile;
-    sim.meanwhile = NULL;
-    if (other)
-        other(sim.fault_address);
-    return pfn;
+    *out = block_take(index, 0, owner);
+    other_runs(&sim.meanwhile);
+    return true;
 }
 
 enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
@@ -309,6 +318,11 @@ void world_refuse_call(u64 n)
 bool world_refused(void)
 {
     return sim.refused;
+}
+
+void world_before(void (*other)(u64 address))
+{
+    sim.first = other;
 }
 
 void world_meanwhile(void (*other)(u64 address))

@@ -24,10 +24,11 @@
 struct world_counts {
     u64 total, free, promised; /* frames; promised ones are free too */
     u64 owned[OWNER_COUNT];
-    u64 shown;     /* pages of the window that the TLB knows */
-    u64 faults;    /* that heap_fault resolved */
-    u64 flushes;   /* of pages the TLB knew */
-    u64 useless;   /* other flushes */
+    u64 shown;           /* pages of the window that the TLB knows */
+    u64 faults;          /* that heap_fault resolved */
+    u64 flushes;         /* of pages the TLB knew */
+    u64 useless;         /* other flushes */
+    u64 promises_missed; /* a frame was asked for, and nothing was promised any more */
     u64 elsewhere; /* faults that a test took in the name of another CPU: it counts */
 };
 extern struct world_counts world;
@@ -55,6 +56,8 @@ bool world_refused(void);
 /* Runs once, inside the next page fault, after it took its frame and before it installs
  * it: what another CPU could do there. */
 void world_meanwhile(void (*other)(u64 address));
+/* The same, before it takes a frame. */
+void world_before(void (*other)(u64 address));
 
 bool world_shows(u64 address);
 /* Free, unpromised, and of that order. */

@@ -151,7 +151,8 @@ void test_frames_promises(struct selftest *t)
     pmm_stats_get(&now);
     CHECK_EQUAL(t, now.promised - before.promised, 100);
     CHECK_EQUAL(t, now.free, before.free);
-    pfn_t pfn = pmm_take_promised(OWNER_TEST);
+    pfn_t pfn;
+    CHECK(t, pmm_take_promised(OWNER_TEST, &pfn));
     CHECK(t, frame_is_zero(pfn));
     CHECK_EQUAL(t, pmm_free_to_promise(pfn, OWNER_TEST), STATUS_OK);
     pmm_stats_get(&now);
