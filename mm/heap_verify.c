@@ -29,6 +29,41 @@ static void slab_sum(const struct heap_page *info, u64 page, struct heap_sums *s
     sums->bytes += live * heap_class_bytes(info->class_index);
 }
 
+/* A run's pages in order: guard, head, tails, guard, all pointing at the head. */
+static void run_check(const struct heap_page *head, u64 first)
+{
+    u64 pages = head->run_pages;
+    page_check(pages != 0 && first + pages < HEAP_PAGES, first,
+               "run of impossible length");
+    page_check(head->run_bytes <= pages * PAGE_BYTES, first,
+               "run longer than its pages");
+    for (u64 page = first - 1; page <= first + pages; page++) {
+        const struct heap_page *info = heap_page_info(page);
+        bool inside = page > first && page < first + pages;
+        if (page == first)
+            continue;
+        page_check(info && info->link == first &&
+                       info->kind == (inside ? HEAP_PAGE_TAIL : HEAP_PAGE_GUARD),
+                   page, "not part of its run");
+    }
+}
+
+/* The list of slabs with room: linked both ways, each of the class, each with room. */
+static void room_check(u32 class_index)
+{
+    u32 before = HEAP_NO_PAGE, length = 0;
+    for (u32 page = heap.room[class_index]; page != HEAP_NO_PAGE; length++) {
+        const struct heap_page *info = heap_page_info(page);
+        page_check(info && info->kind == HEAP_PAGE_SLAB &&
+                       info->class_index == class_index && info->prev == before &&
+                       info->used < PAGE_BYTES / heap_class_bytes(class_index) &&
+                       length < heap.slabs[class_index],
+                   page, "list of slabs with room is broken");
+        before = page;
+        page = info->next;
+    }
+}
+
 static void page_sum(u64 page, struct heap_sums *sums)
 {
     const struct heap_page *info = heap_page_info(page);
@@ -50,6 +85,7 @@ static void page_sum(u64 page, struct heap_sums *sums)
     if (info->kind == HEAP_PAGE_SLAB)
         slab_sum(info, page, sums);
     if (info->kind == HEAP_PAGE_RUN) {
+        run_check(info, page);
         sums->objects++;
         sums->bytes += info->run_bytes;
     }
@@ -68,6 +104,8 @@ void heap_verify(void)
         }
         page_sum(page, &sums);
     }
+    for (u32 i = 0; i < HEAP_CLASSES; i++)
+        room_check(i);
     const struct heap_stats *stats = &heap.stats;
     if (sums.pages != stats->pages || sums.present != stats->pages_present ||
         sums.objects != stats->objects || sums.bytes != stats->object_bytes)
