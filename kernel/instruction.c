@@ -31,7 +31,7 @@ static int64_t next_signed(struct reader *reader, u32 count)
 
     for (u32 i = 0; i < count; i++)
         value |= (u64)next(reader) << (8 * i);
-    if (count < 8 && (value >> (8 * count - 1) & 1))
+    if (count != 0 && count < 8 && (value >> (8 * count - 1) & 1))
         value |= ~(u64)0 << (8 * count);
     return (int64_t)value;
 }

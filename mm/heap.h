@@ -2,12 +2,11 @@
  *
  * The kernel heap: 1 GiB of addresses, no frame until touched.
  *
- *   request -> size class (a slab is one page) or large run (whole pages, a guard on
- * each side)
- *           -> pages of the window -> their entries go 0 -> ARMED, and the pages are
- * promised
- *           -> first touch -> page fault -> heap_fault -> one frame, one
- * compare-and-swap
+ *   request -> size class (a slab is one page)
+ *              or large run (whole pages, a guard on each side)
+ *           -> pages of the window; their entries go 0 -> ARMED, the pages are promised
+ *           -> first touch -> page fault -> heap_fault
+ *           -> one frame, one compare-and-swap
  *
  * The state of a page is in its page-table entry: 0 = forbidden, ARMED = promised,
  * present = has a frame. What the heap knows about a page lies outside the window, in
@@ -16,9 +15,11 @@
  *
  * Contents: all memory handed out is zero; what is freed is zeroed on the way.
  * Refuses:  a pointer that is no live object is a death with a code (HP-01 double free,
- * HP-02 not the start of an object, HP-03 not of the heap), never a silent return.
- * Locking:  one spinlock with interrupts off; it is never held while heap memory is
- * touched. Context:  anything but NMI, #MC, #DF and the fatal path. Does not sleep.
+ *           HP-02 not the start of an object, HP-03 not of the heap), never a silent
+ *           return.
+ * Locking:  one spinlock with interrupts off; no heap memory that could fault is touched
+ *           while it is held.
+ * Context:  anything but NMI, #MC, #DF and the fatal path. Does not sleep.
  */
 #ifndef PLINTH_MM_HEAP_H
 #define PLINTH_MM_HEAP_H

@@ -5,10 +5,10 @@
  *
  * Owns:     the format of tables; the tables below the root it is given.
  * Does not: own the frames that leaves point to; flush other CPUs by itself (mm/tlb.h).
- * Locking:  a page_space has one lock, taken with interrupts off by map, unmap and arm.
- * Walks take none: they read entries once and check what they read. Rules:    a leaf
- * that is there is never overwritten; an unmap takes whole leaves; tables of the
- *           kernel's windows stay (ARCHITECTURE: freed tables need a full flush first).
+ * Locking:  a page_space has one lock, taken with interrupts off by map and unmap. Walks
+ *           take none: they read entries once and check what they read.
+ * Rules:    a leaf that is there is never overwritten; an unmap takes whole leaves;
+ *           tables of the kernel's windows stay (one that goes needs a full flush first).
  */
 #ifndef PLINTH_MM_PAGE_TABLE_H
 #define PLINTH_MM_PAGE_TABLE_H

@@ -2,8 +2,8 @@
  *
  * The frame allocator.
  *
- *   clean map -> areas of 2 MiB (512 frames): one counter (u16), 512 bits, 512 struct
- * frame
+ *   clean map -> areas of 2 MiB (512 frames):
+ *                one counter (u16), 512 bits, 512 struct frame
  *
  *   FRAME_TABLE_BASE  struct frame by frame number; the 4 KiB page of one area
  *   + 128 GiB         bit-field, 64 bytes an area: 1 = taken
@@ -22,11 +22,12 @@
  * Owns:     every frame of RAM: owner, state, exact counts per owner.
  * Does not: sleep, touch the heap, map anything after pmm_init.
  * Locking:  bits and counters change by compare-and-swap; opening an area takes one
- * spinlock with interrupts off. Any context but NMI, #MC, #DF and the fatal path.
+ *           spinlock with interrupts off.
+ * Context:  any but NMI, #MC, #DF and the fatal path.
  * Contents: every frame given out is zero. NEW frames are zeroed on allocation, freed
- * ones when they are freed. Refuses:  double frees, frees by another owner, of another
- * order, unaligned, of what is not RAM: STATUS_INVALID, counted in pmm_stats.refused,
- * state unchanged.
+ *           ones when they are freed.
+ * Refuses:  double frees, frees by another owner, of another order, unaligned, of what
+ *           is not RAM: STATUS_INVALID, counted in pmm_stats.refused, state unchanged.
  */
 #ifndef PLINTH_MM_PMM_H
 #define PLINTH_MM_PMM_H

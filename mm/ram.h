@@ -4,8 +4,7 @@
  *
  * Owns:     a reference to the clean map, one bit per GiB that holds RAM.
  * Locking:  none; written once by ram_init, read-only afterwards.
- * Cost:     phys_to_ptr is a shift, a load and a test. ram_contains walks the exact
- * list.
+ * Cost:     phys_to_ptr is a shift, a load and a test; ram_contains searches the map.
  */
 #ifndef PLINTH_MM_RAM_H
 #define PLINTH_MM_RAM_H

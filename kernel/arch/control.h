@@ -10,8 +10,8 @@
 
 /* The page attribute table. A page's PAT, PCD and PWT bits are an index into it.
  *
- *   0 WB   1 WT   2 UC-  3 UC     as at power-on: what the loader's tables mean stays
- * true 4 WB   5 WP   6 WC   7 UC     with the PAT bit
+ *   0 WB   1 WT   2 UC-  3 UC     as at power-on: the loader's tables stay true
+ *   4 WB   5 WP   6 WC   7 UC     with the PAT bit
  *
  * Each upper entry is its lower neighbour made weaker, never stronger: whoever loses
  * the PAT bit on the way between page sizes (bit 7 in a PTE, bit 12 in a large page)

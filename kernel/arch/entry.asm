@@ -1,13 +1,16 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The way into the kernel by a trap: 256 stubs, one common path for vectors on the interrupted
-; stack, one for those on a stack of their own (IST), and the ways back.
+; The way into the kernel by a trap: 256 stubs, one common path for vectors on the
+; interrupted stack, one for those on a stack of their own (IST), and the ways back.
 ;
-; Mode on entry: 64-bit, interrupts off (all gates are interrupt gates), any GS base, any flags.
-; Stack:    the CPU has aligned it to 16 and pushed SS RSP RFLAGS CS RIP and, for some, an error
-;           code; the rest of struct trap_frame is pushed here.
-; Calls:    [trap_handler](struct trap_frame *) with DF and AC clear and the kernel's GS base.
-; Clobbers: nothing; every register comes back from the frame, which the handler may change.
+; Mode on entry: 64-bit, interrupts off (all gates are interrupt gates), any GS base,
+;           any flags.
+; Stack:    the CPU has aligned it to 16 and pushed SS RSP RFLAGS CS RIP and, for
+;           some, an error code; the rest of struct trap_frame is pushed here.
+; Calls:    [trap_handler](struct trap_frame *) with DF and AC clear and the kernel's
+;           GS base.
+; Clobbers: nothing; every register comes back from the frame, which the handler may
+;           change.
 %include "layout.inc"
 %include "offsets.inc"
 
@@ -107,7 +110,8 @@ trap_stubs:
 ; Where a field lies before the first four words of the frame are pushed.
 %define PUSHED(field) rsp + trap_frame_ %+ field - trap_frame_r15
 
-; An interrupt leaves AC as it was: code inside a copy window must not lend its right to a handler.
+; An interrupt leaves AC as it was: code inside a copy window must not lend its right to
+; a handler.
 %macro ac_clear 0
     cmp byte [control_smap_on], 0
     je %%done
@@ -115,8 +119,8 @@ trap_stubs:
 %%done:
 %endmacro
 
-; RAX = entry_flags, RCX = CR2. Completes the frame and calls C. The first two words chain the
-; frame pointers: the handler's caller is the interrupted instruction.
+; RAX = entry_flags, RCX = CR2. Completes the frame and calls C. The first two words
+; chain the frame pointers: the handler's caller is the interrupted instruction.
 %macro call_handler 0
     push rax
     push rcx
@@ -162,8 +166,9 @@ entry_common:
 iretq_user:
     iretq
 
-; On a stack of its own a vector may come between the CPU's entry to ring 0 and SWAPGS: only the
-; base itself tells whose it is. The kernel's is negative, a program cannot set such a one.
+; On a stack of its own a vector may come between the CPU's entry to ring 0 and SWAPGS:
+; only the base itself tells whose it is. The kernel's is negative, a program cannot set
+; such a one.
 entry_ist:
     cld
     push_registers
@@ -216,8 +221,8 @@ resume_save:
     ret
 
 ; void resume_into(struct trap_frame *, const struct resume_point *)
-; In: RDI frame, RSI point. Clobbers: RAX. A point is always in ring 0, with the kernel's GS base,
-; wherever the trap came from.
+; In: RDI frame, RSI point. Clobbers: RAX. A point is always in ring 0, with the
+; kernel's GS base, wherever the trap came from.
 resume_into:
 %macro resume_copy 1
     mov rax, [rsi + resume_point_%1]

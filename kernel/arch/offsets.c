@@ -6,6 +6,7 @@
 #include "kernel/arch/trap_frame.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/boot/disk_format.h"
+#include "kernel/boot/recorder.h"
 
 #define EMIT(name, value) __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"((long)(value)))
 #define FIELD(type, member) EMIT(type##_##member, offsetof(struct type, member))
@@ -54,6 +55,9 @@ static void boot_info_offsets(void)
     FIELD(boot_info, serial_present);
     FIELD(boot_info, uuid);
     FIELD(boot_info, build_id);
+    FIELD(boot_info, recorder_on);
+    FIELD(boot_info, recorder_bank);
+    FIELD(boot_info, recorder_previous);
     FIELD(boot_info, milestone_tsc);
     FIELD(boot_info, modules);
     SIZE(boot_module);
@@ -108,6 +112,27 @@ static void disk_offsets(void)
     FIELD(manifest_entry, name);
 }
 
+/* Also the numbers of recorder.h: with them here, one include serves all of stage2. */
+static void recorder_offsets(void)
+{
+    EMIT(RECORDER_BANK_BYTES, RECORDER_BANK_BYTES);
+    EMIT(RECORDER_EVENT_FIRST, RECORDER_EVENT_FIRST);
+    EMIT(RECORDER_EVENT_COUNT, RECORDER_EVENT_COUNT);
+    EMIT(RECORDER_SEED, RECORDER_SEED);
+    EMIT(RECORD_HEAD, RECORD_HEAD);
+    EMIT(RECORD_MILESTONE, RECORD_MILESTONE);
+    EMIT(RECORD_IMAGE, RECORD_IMAGE);
+    EMIT(RECORD_EXCEPTION, RECORD_EXCEPTION);
+    EMIT(RECORD_DEATH, RECORD_DEATH);
+    EMIT(RECORD_CLEAN, RECORD_CLEAN);
+    SIZE(recorder_record);
+    FIELD(recorder_record, sequence);
+    FIELD(recorder_record, kind);
+    FIELD(recorder_record, length);
+    FIELD(recorder_record, value);
+    FIELD(recorder_record, check);
+}
+
 static void trap_offsets(void)
 {
     SIZE(trap_frame);
@@ -144,5 +169,6 @@ void offsets(void)
 {
     boot_info_offsets();
     disk_offsets();
+    recorder_offsets();
     trap_offsets();
 }

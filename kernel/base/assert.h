@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Assertions: documentation that runs. On in the default build; -DPLINTH_NO_ASSERT turns them
- * off without evaluating the expression. A failure dies with AS-01 and names expression, file,
- * line and function. Not for code that runs before relocation.
+ * Assertions: documentation that runs. On in the default build; -DPLINTH_NO_ASSERT turns
+ * them off without evaluating the expression. A failure dies with AS-01 and names
+ * expression, file, line and function. Not for code that runs before relocation.
  */
 #ifndef PLINTH_KERNEL_BASE_ASSERT_H
 #define PLINTH_KERNEL_BASE_ASSERT_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Atomic operations by name, for u8, u16, u32, u64 and pointers. The one place where memory
- * order is decided: loads acquire, stores release, everything that reads and writes is
- * sequentially consistent; the _relaxed forms order nothing and are for counters and hints.
+ * Atomic operations by name, for u8, u16, u32, u64 and pointers. The one place where
+ * memory order is decided: loads acquire, stores release, everything that reads and
+ * writes is sequentially consistent; the _relaxed forms order nothing and are for
+ * counters and hints.
  *
- * ATOMIC_HOOK runs before each operation. A host program that explores interleavings defines it
- * on its command line; in the kernel it is nothing.
+ * ATOMIC_HOOK runs before each operation. A host program that explores interleavings
+ * defines it on its command line; in the kernel it is nothing.
  */
 #ifndef PLINTH_KERNEL_BASE_ATOMIC_H
 #define PLINTH_KERNEL_BASE_ATOMIC_H
@@ -16,8 +17,8 @@
 #define ATOMIC_HOOK(operation, address) ((void)0)
 #endif
 
-/* atomic_compare_exchange_T: when *at equals *expected stores desired and returns true; else
- * copies *at to *expected and returns false. Strong: never fails without reason. */
+/* atomic_compare_exchange_T: when *at equals *expected stores desired and returns true;
+ * else copies *at to *expected and returns false. Strong: never fails without reason. */
 #define ATOMIC_OPERATIONS(T)                                                          \
     static inline T atomic_load_##T(const T *at)                                      \
     {                                                                                 \
@@ -47,8 +48,8 @@
     static inline bool atomic_compare_exchange_##T(T *at, T *expected, T desired)     \
     {                                                                                 \
         ATOMIC_HOOK("compare_exchange", at);                                          \
-        return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, \
-                                           __ATOMIC_ACQUIRE);                         \
+        return __atomic_compare_exchange_n(at, expected, desired, false,              \
+                                           __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);       \
     }                                                                                 \
     static inline T atomic_fetch_add_##T(T *at, T value)                              \
     {                                                                                 \
@@ -97,8 +98,8 @@ static inline void atomic_fence(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Keeps the compiler, not the CPU, from moving memory accesses across. Enough between code and
- * an interrupt on the same CPU. */
+/* Keeps the compiler, not the CPU, from moving memory accesses across. Enough between
+ * code and an interrupt on the same CPU. */
 static inline void atomic_compiler_fence(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every reason for which the kernel stops. A code never changes its meaning and is never used
- * again; docs/errors/PREFIX-NN.md explains it. The loader's codes are in kernel/boot.
+ * Every reason for which the kernel stops. A code never changes its meaning and is never
+ * used again; docs/errors/PREFIX-NN.md explains it. The loader's codes are in kernel/boot.
  *
- * AS assertion     CP processor    DF double fault    EX other exceptions (number = vector)
+ * AS assertion     CP processor    DF double fault    EX other exceptions, by vector
  * FR frames        HP heap         ID identity map
  * GP general protection            IN order of initialisation          LK locks
  * MC machine check NM non-maskable interrupt          PF page fault    PN panic

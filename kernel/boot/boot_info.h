@@ -115,7 +115,10 @@ struct boot_info {
 
     u8 uuid[16];
     u8 build_id[20];
-    u32 reserved2;
+    u8 recorder_on;       /* 1: the flight recorder's range is usable and opened */
+    u8 recorder_bank;     /* this boot's */
+    u8 recorder_previous; /* 1: the other bank holds a valid earlier boot */
+    u8 reserved2;
 
     u64 milestone_tsc[MILESTONE_SLOTS];
     struct boot_module modules[BOOT_MODULE_MAX];

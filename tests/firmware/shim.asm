@@ -197,8 +197,8 @@ old15:  dd      0
 ebda_hidden:
         dw      0
 
-%include "shim_disk.asm"
-%include "shim_memory.asm"
+%include "shim_disk.inc"
+%include "shim_memory.inc"
 
 %if $ - $$ > TABLE_AT
 %error "the resident code reaches into the table"

@@ -40,8 +40,8 @@ class Scenario:
     """What the firmware says. None leaves a service or a word to the real BIOS.
 
     entries: (base, bytes, type) or (base, bytes, type, attributes), in the order in which
-    they are served; at most TABLE_MAX. `e801` is (AX, BX, CX, DX), `ext88` AX; for all
-    three services REFUSE is an answer too.
+    they are served; at most TABLE_MAX. `e801` is (AX, BX, CX, DX), `ext88` is (AX,). All
+    three services may be REFUSE instead.
     """
     entries: object = None
     end: int = END_BY_EBX
@@ -61,16 +61,15 @@ class Scenario:
     def block(self):
         """The scenario block's bytes."""
         def mode(value):
-            return PASS if value is None else REFUSE if value is REFUSE else SERVE
+            return SERVE if isinstance(value, (list, tuple)) else value or PASS
 
         lies = ((FLAG_INT12, self.int12_kib), (FLAG_BDA_KIB, self.bda_kib),
                 (FLAG_EBDA, self.ebda_segment))
         registers = self.e801 if isinstance(self.e801, tuple) else (0, 0, 0, 0)
-        # REFUSE is a number, and so is what 88h answers: a tuple tells them apart.
-        ext88 = self.ext88[0] if isinstance(self.ext88, tuple) else 0
+        ext88 = self.ext88 if isinstance(self.ext88, tuple) else (0,)
         return BLOCK.pack(sum(flag for flag, value in lies if value is not None),
                           mode(self.entries), mode(self.e801), mode(self.ext88), self.end,
-                          0, len(self.table), self.answer_bytes, *registers, ext88,
+                          0, len(self.table), self.answer_bytes, *registers, *ext88,
                           *(value or 0 for _, value in lies))
 
 

@@ -21,6 +21,8 @@ log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 reloc_test_SRC := kernel/early/reloc.c
 string_test_SRC := tests/host/string_renamed.c
 symbols_test_SRC := kernel/symbols.c kernel/base/format.c
+instruction_test_SRC := kernel/instruction.c kernel/base/format.c
+monitor_line_test_SRC := kernel/monitor_line.c
 memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
 	tests/host/memmap_oracle.c
 memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c

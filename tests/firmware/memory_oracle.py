@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""What Plinth must make of a memory map: the rules of docs/memory-map.md once more.
+
+Written from the rules, by another way than mm/memmap.c: usable bytes are joined and shrunk
+first, then one sweep over all borders counts who claims what. Numbers here have no width.
+"""
+from collections import Counter
+
+PAGE, MIB, GIB = 0x1000, 1 << 20, 1 << 30
+USABLE, RESERVED, ACPI, NVS, BAD, PERSISTENT = 1, 2, 3, 4, 5, 7
+WORSE_AND_WORSE = (USABLE, PERSISTENT, ACPI, NVS, RESERVED, BAD)
+VGA_HOLE, HIGH_MEMORY = 0xA0000, MIB
+RECORDER = (0x110000, 0x10000)
+LOADER_END = 0x41000
+DIRECT_MAP_LIMIT = 64 << 40
+E820_MAX = 1024
+
+SOURCE_E820, SOURCE_E801, SOURCE_88 = 1, 2, 3
+E820_FAILED, E820_CF_END, E820_ENDLESS, E801_FAILED, INSANE, DISAGREES = range(22, 28)
+# MEMMAP_... bits of a raw entry's notes that follow from the entry alone.
+ZERO_LENGTH, WRAPPED, ABOVE_LIMIT, UNKNOWN_TYPE = 2, 4, 8, 16
+ENTRY_NOTES = ZERO_LENGTH | WRAPPED | ABOVE_LIMIT | UNKNOWN_TYPE
+
+
+def floor(address):
+    return address // PAGE * PAGE
+
+
+def ceil(address):
+    return -(-address // PAGE) * PAGE
+
+
+def known(kind):
+    return kind if kind in WORSE_AND_WORSE else RESERVED
+
+
+def usable_pages(entries, limit):
+    """[base, end) of whole pages all of whose bytes are called usable."""
+    joined = []
+    for base, end in sorted((base, min(base + count, limit))
+                            for base, count, kind in entries if kind == USABLE):
+        if base >= end:
+            continue
+        if joined and base <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([base, end])
+    return [(ceil(base), floor(end)) for base, end in joined if ceil(base) < floor(end)]
+
+
+def clean(entries, limit, low_top):
+    """The clean map of (base, bytes, type) entries: [(base, bytes, type)]."""
+    events = []
+
+    def claim(base, end, who):
+        events.extend([(base, who, 1), (end, who, -1)])
+
+    for base, end in usable_pages(entries, limit):
+        claim(base, end, USABLE)
+    for base, count, kind in entries:
+        end = min(base + count, limit)
+        if kind != USABLE and base < end:
+            claim(floor(base), ceil(end), known(kind))
+    for base, end in ((floor(low_top), HIGH_MEMORY), (RECORDER[0], sum(RECORDER))):
+        claim(base, min(end, limit), 'ours')
+
+    ranges, claims, last = [], Counter(), 0
+    for place, who, change in sorted(events, key=lambda event: event[0]):
+        there = [kind for kind in WORSE_AND_WORSE if claims[kind]]
+        if there and place > last:
+            kind = there[-1]
+            # What we reserve stays apart from what the firmware reserved.
+            ours = claims['ours'] and kind not in (RESERVED, BAD)
+            found = (RESERVED, True) if ours else (kind, False)
+            if ranges and ranges[-1][1] == last and ranges[-1][2] == found:
+                ranges[-1][1] = place
+            else:
+                ranges.append([last, place, found])
+        claims[who] += change
+        last = place
+    return [(base, end - base, found[0]) for base, end, found in ranges]
+
+
+def entry_notes(base, count, kind, limit):
+    if not count:
+        return ZERO_LENGTH
+    notes = 0 if kind in WORSE_AND_WORSE else UNKNOWN_TYPE
+    if base + count > 1 << 64:
+        return notes | WRAPPED
+    return notes | (ABOVE_LIMIT if base + count > limit else 0)
+
+
+def conventional(int12_kib, bda_kib, ebda_segment):
+    """(end of conventional memory by the BIOS' three words, the quirks noted)."""
+    words = ((1, int12_kib, 64 <= int12_kib <= 640, int12_kib * 1024),
+             (2, bda_kib, 64 <= bda_kib <= 640, bda_kib * 1024),
+             (3, ebda_segment, 0x4000 <= ebda_segment <= 0x9FFF, ebda_segment * 16))
+    quirks = [(INSANE, number, value) for number, value, sane, _ in words if not sane]
+    sane = [end for _, _, is_sane, end in words if is_sane]
+    low_top = min(sane + [VGA_HOLE])
+    # The third form of disagreement is with nobody: all that is sane says the same.
+    if sane and max(sane) > low_top:
+        quirks.append((DISAGREES, 0, low_top))
+    return low_top, quirks
+
+
+def low_top_by_map(low_top, entries):
+    """What is not memory below the VGA hole ends conventional memory; page 0 does not."""
+    lower = [floor(base) for base, count, kind in entries
+             if count and kind != USABLE and ceil(base + count) > PAGE]
+    return min([low_top] + lower)
+
+
+def old_entries(low_top, from_1m_kib, from_16m_64k=0):
+    """E801h's and 88h's answers as entries."""
+    found = [(0, low_top, USABLE), (MIB, from_1m_kib << 10, USABLE),
+             (16 * MIB, from_16m_64k << 16, USABLE)]
+    return [entry for entry in found if entry[1]]
+
+
+def raw_map(says, low_top):
+    """What the loader must take down of what the shim says: (entries as the report has
+    them, the quirks noted). No entries: the loader gives up."""
+    quirks, count = [], len(says.table)
+    if 0 < count <= E820_MAX:
+        if says.end:
+            quirks.append((E820_CF_END, count, 0))
+        # The buffer was preset with 1, and 20 bytes leave it so.
+        return [(base, length, kind, rest if says.answer_bytes == 24 else 1,
+                 says.answer_bytes, SOURCE_E820)
+                for base, length, kind, rest in says.table], quirks
+    if count:
+        quirks.append((E820_ENDLESS, E820_MAX, 0))
+    quirks.append((E820_FAILED, min(count, E820_MAX), 0))
+
+    def old(source, *kib):
+        return [(*entry, 0, 0, source) for entry in old_entries(low_top, *kib)], quirks
+
+    if isinstance(says.e801, tuple):
+        pairs = [pair for pair in (says.e801[:2], says.e801[2:]) if any(pair)]
+        if pairs:
+            return old(SOURCE_E801, *pairs[0])
+    quirks.append((E801_FAILED, 0, 0))
+    if isinstance(says.ext88, tuple) and says.ext88[0]:
+        return old(SOURCE_88, says.ext88[0])
+    return [], quirks
