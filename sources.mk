@@ -7,7 +7,8 @@ STAGE2_ASM := $(sort $(wildcard stage2/*.asm))
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.
 EARLY_C := kernel/early/early.c kernel/early/tables.c kernel/early/bump.c \
 	kernel/early/slide.c kernel/early/reloc.c kernel/early/console.c \
-	kernel/early/handover.c mm/memmap.c kernel/base/config.c kernel/base/format.c \
+	kernel/early/handover.c kernel/early/boot_recorder.c mm/memmap.c \
+	kernel/base/recorder.c kernel/base/config.c kernel/base/format.c \
 	kernel/base/string.c kernel/base/crc32c.c
 EARLY_ASM := kernel/early/jump.asm
 

@@ -14,6 +14,7 @@ struct aperture {
 static struct aperture apertures[APERTURE_MAX];
 static struct spinlock aperture_lock = SPINLOCK_INIT("apertures");
 static u64 modules_next = MODULES_BASE;
+static struct aperture *recorder_aperture;
 
 static enum status table_frame_alloc(phys_t *out)
 {
@@ -77,9 +78,18 @@ static enum status aperture_add(u64 phys, u64 bytes, u64 bits, u64 *out)
     return status;
 }
 
+/* The flight recorder, once claimed, has one mapping: a second one with another cache
+ * type would bring its lines into the cache. */
+static bool recorder_overlaps(phys_t phys, u64 bytes)
+{
+    return recorder_aperture != NULL && phys.raw < RECORDER_PHYS + RECORDER_BYTES &&
+           RECORDER_PHYS < phys.raw + bytes;
+}
+
 static enum status window_map(phys_t phys, u64 bytes, u64 bits, u64 *out)
 {
-    if (!phys_range_ok(phys, bytes) || ram_overlaps(phys, bytes))
+    if (!phys_range_ok(phys, bytes) || ram_overlaps(phys, bytes) ||
+        recorder_overlaps(phys, bytes))
         return STATUS_INVALID;
     u64 first = ALIGN_DOWN(phys.raw, PAGE_BYTES);
     u64 last = phys.raw + (bytes - 1);
@@ -119,7 +129,8 @@ enum status aperture_unmap(const volatile void *start)
     enum status status = STATUS_NOT_FOUND;
     u64 flags = spin_lock_irqsave(&aperture_lock);
     for (u32 i = 0; i < APERTURE_MAX; i++)
-        if (apertures[i].bytes != 0 && apertures[i].virt == page) {
+        if (apertures[i].bytes != 0 && apertures[i].virt == page &&
+            &apertures[i] != recorder_aperture) {
             status = page_table_unmap(&kernel_page_space, virt_make(page),
                                       apertures[i].bytes, NULL, NULL);
             ASSERT(status == STATUS_OK);
@@ -138,6 +149,41 @@ bool aperture_find(virt_t address, phys_t *phys)
             return true;
         }
     return false;
+}
+
+/* --- flight recorder --- */
+
+static bool recorder_page_is_good(u64 at)
+{
+    const u64 wanted = PTE_G | PAGE_CACHE_UC;
+    struct pt_walk walk;
+
+    page_table_walk_raw(kernel_page_space.root.raw, RECORDER_VIRT + at, &walk);
+    return walk.end == PT_LEAF && walk.leaf_bytes == PAGE_BYTES &&
+           walk.phys == RECORDER_PHYS + at && walk.writable && walk.no_execute &&
+           !walk.user && (walk.level[walk.level_count - 1].entry & wanted) == wanted;
+}
+
+enum status recorder_map(void **out)
+{
+    enum status status = STATUS_OK;
+
+    if (recorder_aperture != NULL)
+        return STATUS_EXISTS;
+    for (u64 at = 0; at < RECORDER_BYTES; at += PAGE_BYTES)
+        if (!recorder_page_is_good(at))
+            return STATUS_NOT_FOUND;
+    u64 flags = spin_lock_irqsave(&aperture_lock);
+    struct aperture *aperture = aperture_unused();
+    if (aperture != NULL) {
+        *aperture = (struct aperture){RECORDER_VIRT, RECORDER_BYTES, RECORDER_PHYS};
+        recorder_aperture = aperture;
+        *out = (void *)RECORDER_VIRT;
+    } else {
+        status = STATUS_NO_SPACE;
+    }
+    spin_unlock_irqrestore(&aperture_lock, flags);
+    return status;
 }
 
 /* --- modules --- */

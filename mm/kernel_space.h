@@ -29,7 +29,14 @@ MUST_USE enum status mmio_map(phys_t phys, u64 bytes, u64 cache, volatile void *
 /* Maps a table of the firmware read-only, write-back, NX. As mmio_map; refuses RAM. */
 MUST_USE enum status firmware_map(phys_t phys, u64 bytes, const void **out);
 
-/* Undoes either. STATUS_NOT_FOUND: not the start of a live mapping. */
+/* The flight recorder's one mapping: all of it, at RECORDER_VIRT, uncached, NX, GLOBAL.
+ * kernel/early has made it; this proves it entry by entry and claims it, for ever. From
+ * then on no other mapping of the range is made. STATUS_EXISTS: claimed already.
+ * STATUS_NOT_FOUND: not mapped, or otherwise than here. */
+MUST_USE enum status recorder_map(void **out);
+
+/* Undoes mmio_map or firmware_map. STATUS_NOT_FOUND: not the start of a live mapping of
+ * theirs. */
 MUST_USE enum status aperture_unmap(const volatile void *start);
 
 /* The device mapping that holds an address, if any; *phys is what it maps there. */

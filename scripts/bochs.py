@@ -26,7 +26,8 @@ import disk_format as fmt
 import ktap
 import machine
 from machine import EmulatorError, ParameterError, parse_memory, read_text
-from run import EXIT_EMULATOR, EXIT_PARAMETERS, exit_code, merged_config
+from run import (EXIT_EMULATOR, EXIT_PARAMETERS, exit_code, keyboard_for_child,
+                 merged_config)
 
 # BIOS files by the name a user gives; Bochs' own share folder is tried first.
 BIOSES = {'latest': ('BIOS-bochs-latest',), 'legacy': ('BIOS-bochs-legacy',),
@@ -299,8 +300,10 @@ def interactive(options, setup):
     screen = '; screen: VNC on this machine' if 'rfb' in lines[2] else ''
     print(f"bochs: c continues, q leaves; serial port: {folder}/bochs-serial.txt{screen}",
           file=sys.stderr)
-    # Bochs' status is 1 after every session, also a good one: it says nothing.
-    subprocess.run(command, check=False)
+    # Ctrl-C is for Bochs' debugger, which stops the machine and prompts. Its status is 1
+    # after every session, also a good one: it says nothing.
+    with keyboard_for_child() as child_signals:
+        subprocess.run(command, check=False, preexec_fn=child_signals)
     return 0
 
 

@@ -14,14 +14,14 @@ into it from another terminal: socat -,raw,echo=0 BUILD/debug-com1
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 
 import disk_format as fmt
 import machine
-from run import (EXIT_EMULATOR, EXIT_PARAMETERS, add_machine_options, make_setup)
+from run import (EXIT_EMULATOR, EXIT_PARAMETERS, add_machine_options,
+                 keyboard_for_child, make_setup)
 
 SCRIPT = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'plinth.gdb')
 
@@ -47,6 +47,9 @@ def wait_for_socket(path, process, errors):
 def session(options, folder):
     setup = make_setup(options, (('kaslr', 'off'),))
     build = os.path.abspath(options.build)
+    for name in ('kernel.elf', 'disk.elf'):
+        if not os.path.isfile(os.path.join(build, name)):
+            raise machine.ParameterError(f'{build}: no {name} there (make builds it)')
     gdb = find_gdb()
     disk = machine.prepare_image(setup, folder)
     stub, log = os.path.join(folder, 'gdb'), os.path.join(build, 'debug-serial.txt')
@@ -62,21 +65,18 @@ def session(options, folder):
                                    stderr=file, start_new_session=True)
     try:
         wait_for_socket(stub, process, errors)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         environment = dict(os.environ, PLINTH_BUILD=build, PLINTH_GDB_STUB=stub,
                            PLINTH_SCRIPTS=os.path.dirname(SCRIPT),
                            PLINTH_SERIAL_LOG=log)
-        return subprocess.run([gdb, '-q', '-nx', '-x', SCRIPT, *options.gdb], check=False,
-                              env=environment, preexec_fn=default_interrupt).returncode
+        with keyboard_for_child() as child_signals:
+            return subprocess.run([gdb, '-q', '-nx', '-x', SCRIPT, *options.gdb],
+                                  check=False, env=environment,
+                                  preexec_fn=child_signals).returncode
     finally:
         process.kill()
         process.wait()
         if os.path.exists(com1):
             os.unlink(com1)
-
-
-def default_interrupt():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def main():

@@ -270,10 +270,11 @@ def triple_fault(folder):
     """
     log = read_text(os.path.join(folder, 'reset.log'))
     for state in log.split('Triple fault')[1:]:
+        state = state.partition('CPU Reset')[2].partition('CPU Reset')[0]
         values = dict(re.findall(r'\b(RIP|EIP|CS|RSP|ESP|CR[0234]|EFER) *=([0-9a-f]+)', state))
         base = re.search(r'\bCS *=\w+ (\w+)', state)
-        if not base:
-            return ''   # the dump is still being written
+        if 'EFER' not in values:
+            return None   # the dump is still being written
         place = int(base[1], 16) + int(values.get('RIP') or values['EIP'], 16)
         if not (0xE0000 <= place < 0x100000 or 0xFFFC0000 <= place < 1 << 32):
             return ' '.join(f'{name}={value}' for name, value in values.items())

@@ -19,13 +19,14 @@ exit status what happened:
   4  triple fault                       8  the tests' report is missing or not to be believed
 """
 import argparse
+import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import termios
-import time
 
 import disk_format as fmt
 import machine
@@ -61,7 +62,9 @@ def merged_config(image, text, defaults=()):
     current, _ = fmt.Image(image).config()
     new = merge_keys(current, parse_changes(text.split()))
     keys = {word.partition('=')[0] for word in new.split()}
-    return merge_keys(new, [pair for pair in defaults if pair[0] not in keys])
+    new = merge_keys(new, [pair for pair in defaults if pair[0] not in keys])
+    fmt.config_slot(new)   # too long, or not printable: better said before QEMU starts
+    return new
 
 
 def make_setup(options, defaults=(), extra=()):
@@ -94,6 +97,17 @@ def batch(options):
     return exit_code(result.reason)
 
 
+@contextlib.contextmanager
+def keyboard_for_child():
+    """Ctrl-C goes to a debugger that runs in the foreground, and must not end this script.
+    Gives what the child has to call first: an ignored signal would be inherited."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Terminal:
     """Puts the terminal back as it was, however QEMU ends."""
 
@@ -112,11 +126,11 @@ def watch(process, folder):
             return process.wait(0.2), None
         except subprocess.TimeoutExpired:
             pass
-        if machine.triple_fault(folder) is not None:
-            time.sleep(0.1)   # the register dump follows the line that says so
+        fault = machine.triple_fault(folder)
+        if fault is not None:
             process.kill()
             process.wait()
-            return process.returncode, machine.triple_fault(folder)
+            return process.returncode, fault
 
 
 def interactive(options):

@@ -40,8 +40,12 @@
 #define RECORD_EXCEPTION 3      /* vector | error code << 32, RIP, CR2, CR3, RSP, TSC */
 #define RECORD_DEATH     4      /* value[0] code as text, NUL-padded ("PF-03"); RIP, CR2, CR3,
                                    RSP, TSC */
-#define RECORD_CLEAN     5      /* the boot ended on purpose: reboot, halt, exit */
+#define RECORD_CLEAN     5      /* nothing left to tell: the boot ended on purpose (reboot,
+                                   halt, exit); or value[0] is RECORD_CLEAN_READ: added by a
+                                   later boot, which has shown what stands before it */
 #define RECORD_LOG       6      /* length bytes of text */
+
+#define RECORD_CLEAN_READ 1
 
 struct recorder_record {
     u32 sequence; /* from 1 in each ring and bank; the head has its boot count's low half */

@@ -7,6 +7,7 @@
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
 #include "kernel/boot/layout.h"
+#include "kernel/early/boot_recorder.h"
 #include "kernel/early/early.h"
 #include "kernel/early/handover.h"
 
@@ -47,8 +48,14 @@ static void screen_put(const char *text)
 NORETURN void early_die(enum early_code code, const char *fmt, ...)
 {
     char line[256];
-    int head = format(line, sizeof(line), "plinth: EA-%02d ", code);
+    char name[8];
+    struct death_spot spot = {(u64)(uintptr_t)__builtin_return_address(0), read_cr2(),
+                              read_cr3(), (u64)(uintptr_t)__builtin_frame_address(0)};
     va_list args;
+
+    format(name, sizeof(name), "EA-%02d", code);
+    boot_recorder_death(name, &spot);
+    int head = format(line, sizeof(line), "plinth: %s ", name);
     va_start(args, fmt);
     format_va(line + head, sizeof(line) - (u64)head, fmt, args);
     va_end(args);

@@ -9,6 +9,7 @@
 #include "kernel/arch/instr.h"
 #include "kernel/base/crc32c.h"
 #include "kernel/base/string.h"
+#include "kernel/early/boot_recorder.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
 #include "kernel/early/reloc.h"
@@ -118,6 +119,7 @@ static void text_tail_fill(void)
 NORETURN void early_main(u64 boot_info_phys)
 {
     boot_info_take((const struct boot_info *)boot_info_phys);
+    boot_recorder_open();
     milestone_reach(MILESTONE_KERNEL_ENTRY);
     boot_tables_take();
 
@@ -127,6 +129,7 @@ NORETURN void early_main(u64 boot_info_phys)
     milestone_reach(MILESTONE_MAP_CLEAN);
 
     slide_choose(image_bytes);
+    boot_recorder_image();
     bump_init(handover.info.kernel_phys, handover.info.payload_end);
     tables_build();
     text_tail_fill();

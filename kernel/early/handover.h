@@ -49,7 +49,7 @@ struct handover {
 
 extern struct handover handover;
 
-/* Stamps a milestone with the TSC. Any context. */
+/* Stamps a milestone with the TSC, and tells the flight recorder. Any context. */
 void milestone_reach(u32 milestone);
 
 #endif

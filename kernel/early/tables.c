@@ -177,6 +177,17 @@ static void slots_prebuild(void)
     table_for(MODULES_BASE, 3);
 }
 
+/* The flight recorder, uncached: the one piece of type 1 memory in the aperture window.
+ * It is there before the identity map goes; recorder_map() checks and claims it. */
+static void recorder_window_map(void)
+{
+    if (!handover.info.recorder_on)
+        return;
+    for (u64 at = 0; at < RECORDER_BYTES; at += PAGE_BYTES)
+        table_for(RECORDER_VIRT, 1)[virt_slot(virt_make(RECORDER_VIRT + at), 1)] =
+            (RECORDER_PHYS + at) | DIRECT_RW | PTE_PCD | PTE_PWT;
+}
+
 void tables_build(void)
 {
     handover.has_1g_pages = cpuid(0x80000000, 0).eax >= 0x80000001 &&
@@ -185,6 +196,7 @@ void tables_build(void)
     slots_prebuild();
     stacks_map();
     image_map();
+    recorder_window_map();
     direct_map_check();
     direct_map_build();
 

@@ -2,23 +2,10 @@
 """What the emulator tests share: the image under test and the rubbish for its RAM."""
 import os
 import random
-import shutil
 
 import pytest
 
-import samples   # noqa: F401  (puts scripts/ on the path)
-import machine
-
-
-def pytest_configure(config):
-    """One rubbish file for all runs of all workers: made by the first that needs it."""
-    if not hasattr(config, 'workerinput'):
-        os.environ['PLINTH_RUBBISH'] = machine.scratch_folder()
-
-
-def pytest_unconfigure(config):
-    if not hasattr(config, 'workerinput'):
-        shutil.rmtree(os.environ['PLINTH_RUBBISH'], ignore_errors=True)
+import samples
 
 
 @pytest.fixture(scope='session')

@@ -76,7 +76,7 @@ def check_lies(case, e9):
 
 
 def check_words(case, facts):
-    """The three words as found, the end of conventional memory, and every quirk of it."""
+    """The three words as found, the end of conventional memory, every quirk of it."""
     loader = facts['loader']
     words = low_words(case.says)
     assert (loader['int12_kib'], loader['bda_kib'], loader['ebda_segment']) == words

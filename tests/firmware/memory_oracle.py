@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What Plinth must make of a memory map: the rules of docs/memory-map.md once more.
 
-Written from the rules, by another way than mm/memmap.c: usable bytes are joined and shrunk
-first, then one sweep over all borders counts who claims what. Numbers here have no width.
+Written from the rules, by another way than mm/memmap.c: usable bytes are joined and
+shrunk first, then one sweep over all borders counts who claims what. Numbers here
+have no width.
 """
 from collections import Counter
 
@@ -98,14 +99,13 @@ def conventional(int12_kib, bda_kib, ebda_segment):
     quirks = [(INSANE, number, value) for number, value, sane, _ in words if not sane]
     sane = [end for _, _, is_sane, end in words if is_sane]
     low_top = min(sane + [VGA_HOLE])
-    # The third form of disagreement is with nobody: all that is sane says the same.
     if sane and max(sane) > low_top:
         quirks.append((DISAGREES, 0, low_top))
     return low_top, quirks
 
 
 def low_top_by_map(low_top, entries):
-    """What is not memory below the VGA hole ends conventional memory; page 0 does not."""
+    """What is not memory ends conventional memory below it; page 0 does not."""
     lower = [floor(base) for base, count, kind in entries
              if count and kind != USABLE and ceil(base + count) > PAGE]
     return min([low_top] + lower)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Memory maps that firmware gives, and worse ones, for machines with real RAM behind them.
+"""Memory maps that firmware gives, and worse ones, on machines with real RAM.
 
-Whatever a map here calls usable exists: 64 MiB of RAM unless the scenario says otherwise.
+Whatever a map here calls usable exists: 64 MiB of RAM unless the case says otherwise.
 The solid RAM below HOME_END is for the kernel; between it and PLAY_END maps play.
 """
 import itertools
@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from memory_oracle import (ACPI, BAD, GIB, MIB, NVS, PAGE, PERSISTENT, RESERVED, USABLE)
-from shim import END_BY_CF, REFUSE, TABLE_MAX, Scenario
+from shim import END_BY_CF, END_BY_EBX, REFUSE, TABLE_MAX, Scenario
 
 KIB = 1024
 # Where the shim leaves the top of conventional memory: 639 KiB less its own.
@@ -53,7 +53,8 @@ def type_pairs(skew):
     for first, second in itertools.product(PAIR_TYPES, repeat=2):
         for mine, yours in (((0, 3), (1, 5)), ((0, 5), (2, 3)), ((1, 4), (1, 4))):
             for (begin, end), kind in ((mine, first), (yours, second)):
-                entries.append((at + begin * PAGE + skew, (end - begin) * PAGE + skew, kind))
+                entries.append((at + begin * PAGE + skew,
+                                (end - begin) * PAGE + skew, kind))
             at += 8 * PAGE
     assert at < PLAY_END
     return entries
@@ -79,7 +80,7 @@ def wraps():
 
 
 def unaligned():
-    """Borders inside pages: one byte of another type, usable pieces that meet or miss."""
+    """Borders inside pages: one byte of another type, pieces that meet or miss."""
     at = [HOME_END + i * 16 * PAGE for i in range(8)]
     return LOW + [HOME] + ROM + [
         (at[0] + 1, 8 * PAGE - 2, USABLE),
@@ -94,7 +95,8 @@ def unaligned():
 
 def duplicates():
     again = [(base, count, kind) for base, count, kind in HONEST for _ in range(3)]
-    block = [(HOME_END, MIB, kind) for kind in (RESERVED, USABLE, RESERVED, ACPI, USABLE)]
+    kinds = (RESERVED, USABLE, RESERVED, ACPI, USABLE)
+    block = [(HOME_END, MIB, kind) for kind in kinds]
     return again + block + block + HONEST
 
 
@@ -118,7 +120,7 @@ def pieces(count, begin=HOME_END, end=PLAY_END, types=(USABLE, RESERVED, USABLE,
 
 
 def crumbs():
-    """16 MiB, most of it in pieces of a few pages that touch, miss or overlap by bytes."""
+    """16 MiB, much of it in pieces of a page or two that touch or miss by bytes."""
     entries, at, dice = list(LOW), 10 * MIB, random.Random(16)
     while at < 16 * MIB - 8 * PAGE:
         length = dice.randrange(1, 3) * PAGE + dice.choice((0, 0, 0, 100, PAGE - 1))
@@ -139,14 +141,15 @@ def chaos(seed):
             base, count = base // PAGE * PAGE, count // PAGE * PAGE
         entries.append((base, count, kind, dice.choice((0, 1, 9))))
     for _ in range(10):
-        base = dice.randrange(4 * GIB, EVERYTHING)
-        entries.append((base, dice.randrange(EVERYTHING), dice.choice((2, 3, 4, 5, 7, 99))))
+        base = min(4 * GIB + dice.getrandbits(dice.randrange(20, 65)), EVERYTHING - 1)
+        count = dice.getrandbits(dice.randrange(1, 65))
+        entries.append((base, count, dice.choice((2, 3, 4, 5, 7, 99))))
     return shuffled(entries, seed)
 
 
 def ebda_cases():
-    """Three words on the end of conventional memory, all of them unreliable. The map itself
-    calls everything below 1 MiB usable, but for the shim."""
+    """Three words on the end of conventional memory, none of them reliable; the map
+    calls everything below 1 MiB usable, but for the shim at most."""
     open_low = [(0, MIB, USABLE), (SHIM_BASE, 0xA0000 - SHIM_BASE, RESERVED)]
     # Usable also where EBDA and the ROMs are: 40:13h alone knows better.
     blind = [(0, PLAY_END, USABLE)]
@@ -182,7 +185,8 @@ def list_cases():
         yield Case(f'entries_{count}', Scenario(shuffled(pieces(count), count)))
     yield Case('entries_1024', Scenario(pieces(1024)))
     for seed in range(6):
-        yield Case(f'chaos_{seed}', Scenario(chaos(seed), end=seed % 3 == 0))
+        yield Case(f'chaos_{seed}', Scenario(
+            chaos(seed), end=END_BY_CF if seed % 3 == 0 else END_BY_EBX))
 
 
 def form_cases():
@@ -209,11 +213,18 @@ def place_cases():
         image_phys=4 * MIB)
     yield Case('reserved_byte_at_4m', Scenario([(4 * MIB + 5, 1, NVS)] + HONEST),
                image_phys=6 * MIB)
-    yield Case('reserved_in_the_middle', Scenario(HONEST + [(40 * MIB, 3 * MIB, RESERVED)]))
+    yield Case('split_page_at_4m', Scenario(
+        LOW + [(MIB, 3 * MIB + 0x800, USABLE),
+               (4 * MIB + 0xC00, PLAY_END - 4 * MIB - 0xC00, USABLE)] + ROM),
+        image_phys=6 * MIB)
+    yield Case('reserved_in_the_middle', Scenario(
+        HONEST + [(40 * MIB, 3 * MIB, RESERVED)]))
     yield Case('recorder_reserved', Scenario(HONEST + [(0x110000, 0x10000, RESERVED)]))
     yield Case('recorder_in_part', Scenario(HONEST + [(0x118800, 0x100, ACPI)]))
-    yield Case('low_reserved', Scenario(HONEST + [(0x70001, 1, ACPI), (0, 16, RESERVED)]))
-    yield Case('low_reserved_too_low', Scenario(HONEST + [(0x40FFF, 1, RESERVED)]), 'L-21')
+    yield Case('low_reserved', Scenario(HONEST + [(0x70001, 1, ACPI)]))
+    yield Case('page_0_reserved', Scenario([(0, 16, RESERVED)] + HONEST))
+    yield Case('low_reserved_too_low', Scenario(HONEST + [(0x40FFF, 1, RESERVED)]),
+               'L-21')
     yield Case('bda_too_low', Scenario(HONEST, bda_kib=256), 'L-21')
     yield Case('crumbs_16m', Scenario(crumbs()), mem='32M')
     split = {'mem': '128M', 'machine_options': 'max-ram-below-4g=64M'}

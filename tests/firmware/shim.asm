@@ -1,22 +1,27 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A BIOS that lies: a boot sector that puts itself between the firmware and an unmodified Plinth.
+; A BIOS that lies: a boot sector that puts itself between the firmware and an unmodified
+; Plinth.
 ;
-; It boots as drive 80h from a small disk of its own; Plinth's image is drive 81h. It takes memory
-; from the top of conventional memory (40:13h), moves there, hooks INT 12h, 13h and 15h, swaps the
-; two drives, loads LBA 0 of the image to 0:7C00 and jumps there as a BIOS would, with DL = 80h.
-; What it lies about stands in the scenario block, which shim.py fills in; no clock, no chance.
-; Each lie is one line "shim: ..." on port E9, so that a test knows that it was told.
+; It boots as drive 80h from a small disk of its own; Plinth's image is drive 81h. It
+; takes memory from the top of conventional memory (40:13h), moves there, hooks INT 12h,
+; 13h and 15h, swaps the two drives, loads LBA 0 of the image to 0:7C00 and jumps there
+; as a BIOS would, with DL = 80h. What it lies about stands in the scenario block, which
+; shim.py fills in; no clock, no chance. Each lie is one line "shim: ..." on port E9, so
+; that a test knows that it was told.
 ;
 ;   0x0000  boot sector; also the routines that both copies need
-;   0x0200  scenario block (SC_..., one home: shim.py writes scenario.inc)
+;   0x0200  scenario block: the SC_... names
 ;   0x0400  resident code
-;   0x1000  TABLE: memory map, TABLE_MAX entries of ENTRY_BYTES
+;   0x1000  TABLE: memory map, entries of ENTRY_BYTES
 ;   then    a mark in the last dword, which tells that all of it was read
 ;
-; Mode: real. Every offset is the same in the boot sector (CS = 07C0h) and in the resident copy.
+; The numbers in capitals have their home in shim.py, which puts them before this file.
+; Mode: real. Offsets are the same in the boot sector (CS = 07C0h) and the resident copy.
 
-%include "scenario.inc"
+%ifndef SC_FLAGS
+%error "assemble with shim.py: the scenario's layout is missing"
+%endif
 
 bits 16
 cpu 386
@@ -197,8 +202,8 @@ old15:  dd      0
 ebda_hidden:
         dw      0
 
-%include "shim_disk.inc"
-%include "shim_memory.inc"
+%include "tests/firmware/shim_disk.inc"
+%include "tests/firmware/shim_memory.inc"
 
 %if $ - $$ > TABLE_AT
 %error "the resident code reaches into the table"

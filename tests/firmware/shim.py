@@ -5,14 +5,14 @@
   shim.disk(Scenario(entries=[...]), path) a disk that lies as the scenario says
 
 The lies of the BIOS have one home, the fields of Scenario; the layout of the block that
-carries them stands in FIELDS, from which the include for NASM is made.
+carries them stands in FIELDS, from which NASM's names for it are made.
 """
 import os
 import struct
 import subprocess
 from dataclasses import dataclass, field
 
-FOLDER = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 # Answers of a service: the BIOS' own, CF with AH = 86h, or the scenario's.
 PASS, REFUSE, SERVE = 0, 1, 2
@@ -39,9 +39,9 @@ BLOCK = struct.Struct('<' + ''.join(code for _, code in FIELDS))
 class Scenario:
     """What the firmware says. None leaves a service or a word to the real BIOS.
 
-    entries: (base, bytes, type) or (base, bytes, type, attributes), in the order in which
-    they are served; at most TABLE_MAX. `e801` is (AX, BX, CX, DX), `ext88` is (AX,). All
-    three services may be REFUSE instead.
+    entries: (base, bytes, type) or (base, bytes, type, attributes), in the order in
+    which they are served; at most TABLE_MAX. `e801` is (AX, BX, CX, DX), `ext88` is
+    (AX,). All three services may be REFUSE instead.
     """
     entries: object = None
     end: int = END_BY_EBX
@@ -67,21 +67,22 @@ class Scenario:
                 (FLAG_EBDA, self.ebda_segment))
         registers = self.e801 if isinstance(self.e801, tuple) else (0, 0, 0, 0)
         ext88 = self.ext88 if isinstance(self.ext88, tuple) else (0,)
+        modes = mode(self.entries), mode(self.e801), mode(self.ext88)
         return BLOCK.pack(sum(flag for flag, value in lies if value is not None),
-                          mode(self.entries), mode(self.e801), mode(self.ext88), self.end,
-                          0, len(self.table), self.answer_bytes, *registers, *ext88,
-                          *(value or 0 for _, value in lies))
+                          *modes, self.end, 0, len(self.table), self.answer_bytes,
+                          *registers, *ext88, *(value or 0 for _, value in lies))
 
 
 class Shim:
     """The assembled shim; its disks differ in scenario and table only."""
 
     def __init__(self, folder):
-        with open(os.path.join(folder, 'scenario.inc'), 'w', encoding='ascii') as file:
+        before = os.path.join(folder, 'scenario.inc')
+        with open(before, 'w', encoding='ascii') as file:
             file.write('\n'.join(include_lines()) + '\n')
         out = os.path.join(folder, 'shim.bin')
-        subprocess.run(['nasm', '-f', 'bin', '-Werror', '-I', f'{folder}/', '-I',
-                        f'{FOLDER}/', '-o', out, os.path.join(FOLDER, 'shim.asm')],
+        subprocess.run(['nasm', '-f', 'bin', '-Werror', '-I', f'{ROOT}/', '-P', before,
+                        '-o', out, os.path.join(ROOT, 'tests', 'firmware', 'shim.asm')],
                        check=True, timeout=30)
         with open(out, 'rb') as file:
             self.code = file.read()
@@ -99,15 +100,15 @@ class Shim:
 
 
 def include_lines():
-    """scenario.inc: every number that shim.asm shares with this file."""
+    """Every number that shim.asm shares with this file, as NASM reads it."""
     at = SCENARIO_AT
     for name, code in FIELDS:
         yield f'%define SC_{name} {at:#x}'
         at += struct.calcsize(code)
     numbers = {'SCENARIO_AT': SCENARIO_AT, 'SCENARIO_BYTES': BLOCK.size,
-               'RESIDENT_AT': RESIDENT_AT, 'TABLE_AT': TABLE_AT, 'SHIM_BYTES': SHIM_BYTES,
-               'ENTRY_BYTES': ENTRY.size, 'SHIM_MAGIC': SHIM_MAGIC, 'MODE_PASS': PASS,
-               'MODE_REFUSE': REFUSE, 'END_BY_CF': END_BY_CF, 'FLAG_INT12': FLAG_INT12,
-               'FLAG_BDA_KIB': FLAG_BDA_KIB, 'FLAG_EBDA': FLAG_EBDA}
+               'RESIDENT_AT': RESIDENT_AT, 'TABLE_AT': TABLE_AT,
+               'SHIM_BYTES': SHIM_BYTES, 'ENTRY_BYTES': ENTRY.size,
+               'SHIM_MAGIC': SHIM_MAGIC, 'MODE_PASS': PASS, 'MODE_REFUSE': REFUSE,
+               'END_BY_CF': END_BY_CF, 'FLAG_INT12': FLAG_INT12, 'FLAG_BDA_KIB': FLAG_BDA_KIB, 'FLAG_EBDA': FLAG_EBDA}
     for name, value in numbers.items():
         yield f'%define {name} {value:#x}'

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The table of docs/bugs.md: written by museum.py --update, read back as what is known."""
+import re
+
+from places import PAGE
+
+BEGIN, END = '<!-- museum: begin -->', '<!-- museum: end -->'
+ROW = re.compile(r'^\| \[([\w-]+)\]\([^)]*\) \|.*\| (named|partly|not named) \|', re.M)
+
+
+def masked(text):
+    """Without what changes from build to build: addresses, offsets, line numbers."""
+    text = re.sub(r'\b(0x)?[0-9a-f]{6,16}\b', '…', text)
+    text = re.sub(r'\+0x[0-9a-f]+|(?<=\.[ch]):\d+', '', text)
+    return re.sub(r'\S*(check-\w+): \S+: ', r'\1: ', text)
+
+
+def cell(text):
+    return text.replace('|', '\\|').replace('<', '&lt;')
+
+
+def without(bug):
+    same = bug.without['qemu'] == bug.without['bochs']
+    if same:
+        return bug.without['qemu']
+    return f'QEMU: {bug.without["qemu"]}<br>Bochs: {bug.without["bochs"]}'
+
+
+def score(verdicts):
+    count = {rank: sum(v.rank == rank for v in verdicts)
+             for rank in ('named', 'partly', 'not named')}
+    caught = sum(bool(v.caught_by) for v in verdicts)
+    return (f'{len(verdicts)} bugs: {count["named"]} named, {count["partly"]} partly, '
+            f'{count["not named"]} not named; {caught} caught by the ordinary suite')
+
+
+def table(verdicts):
+    lines = [score(verdicts) + '.', '',
+             '| bug | without help | what is said | verdict | caught by |',
+             '|---|---|---|---|---|']
+    for verdict in verdicts:
+        bug = verdict.bug
+        says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
+        lines.append(
+            f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | '
+            f'{cell(bug.title)}. {cell(without(bug)).replace("&lt;br>", "<br>")} | '
+            f'{says} | {verdict.rank} | {", ".join(verdict.caught_by[:3]) or "nothing"} |')
+    return '\n'.join(lines)
+
+
+def read():
+    with open(PAGE, encoding='utf-8') as file:
+        return file.read()
+
+
+def published():
+    """{name: verdict} as the page has it."""
+    try:
+        return dict(ROW.findall(read()))
+    except FileNotFoundError:
+        return {}
+
+
+def update(verdicts):
+    text = read()
+    head, rest = text.split(BEGIN)
+    tail = rest.split(END)[1]
+    with open(PAGE, 'w', encoding='utf-8') as file:
+        file.write(f'{head}{BEGIN}\n{table(verdicts)}\n{END}{tail}')

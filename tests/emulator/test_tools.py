@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""make run, make debug, make bochs and make screenshot do what they promise a person."""
+import os
+import pty
+import re
+import select
+import shutil
+import struct
+import subprocess
+import time
+
+import pytest
+
+from samples import SCRIPTS
+
+PYTHON = '/usr/bin/python3'
+
+
+def tool(name, *words):
+    return ['timeout', '--foreground', '-k', '2', '90', PYTHON,
+            os.path.join(SCRIPTS, name), *map(str, words)]
+
+
+class Typist:
+    """A program on a terminal of its own: types and waits for words."""
+
+    def __init__(self, command):
+        self.said = ''
+        self.pid, self.end = pty.fork()
+        if self.pid == 0:
+            os.execvp(command[0], command)
+
+    def wait_for(self, pattern, seconds=60):
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.said):
+            left = end - time.monotonic()
+            assert left > 0, f'no {pattern!r} in:\n{self.said}'
+            if select.select([self.end], [], [], left)[0]:
+                try:
+                    self.said += os.read(self.end, 65536).decode('latin-1')
+                except OSError:   # the program is gone
+                    assert re.search(pattern, self.said), self.said
+        said, self.said = self.said, ''
+        return said
+
+    def type(self, text):
+        os.write(self.end, text.encode())
+
+    def leave(self):
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.end)
+        return os.waitstatus_to_exitcode(status)
+
+
+def test_run_on_a_terminal(image):
+    typist = Typist(tool('run.py', '--image', image, '--mem', '64M'))
+    typist.wait_for('Ctrl-A X leaves')
+    typist.wait_for('plinth> ')
+    typist.type('frames\r')
+    assert 'lost to the kernel' in typist.wait_for(r'(?s)KiB.*plinth> ')
+    typist.type('\x03')              # for the guest, not for the script
+    typist.wait_for(r'\^C')
+    typist.type('\x01x')
+    assert typist.leave() == 0
+
+
+def test_run_survives_a_reboot_and_ends_with_a_triple_fault(image):
+    typist = Typist(tool('run.py', '--image', image, '--mem', '64M'))
+    typist.wait_for('plinth> ')
+    typist.type('reboot\r')
+    typist.wait_for('rebooting')
+    typist.wait_for('plinth> ')
+    typist.type('test die_triple_fault\r')
+    typist.wait_for('triple fault at .*RIP=ffffffff')
+    assert typist.leave() == 4
+
+
+@pytest.fixture
+def private(build, tmp_path):
+    """A build folder of its own: the debuggers write beside the image."""
+    for name in ('plinth.img', 'kernel.elf', 'disk.elf'):
+        shutil.copyfile(os.path.join(build, name), tmp_path / name)
+    return tmp_path
+
+
+def gdb(folder, *commands, config=''):
+    words = [word for command in commands for word in ('-ex', command)]
+    done = subprocess.run(
+        tool('debug.py', '--build', folder, '--image', folder / 'plinth.img', '--mem', '64M',
+             '--config', config, '--', '-batch', *words),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace')
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('config, where', [
+    ('', '0xffffffff80000000, slide 0x0'), ('kaslr=max', 'slide 0x3'),
+    ('kaslr=7', '0xffffffff')])
+def test_debug_follows_the_kernel(config, where, private):
+    """Symbols and source lines at the load address, then at the slid one."""
+    out = gdb(private, 'real 1', 'continue', 'continue', 'image', 'continue', 'continue',
+              'image', 'hbreak monitor_run', 'continue', 'bt 3', 'print handover.info.magic',
+              'serial 3', config=config)
+    assert re.search(r'stage1_entry \(\) at stage1/stage1.asm:\d+', out), out
+    assert 'CS:IP 0000:7c00' in out and 'jmp' in out
+    assert re.search(r'long_mode_enter \(\) at stage2/long_mode.asm:\d+', out)
+    assert re.search(r'early_main \(.*\) at kernel/early/early.c:\d+', out)
+    assert 'where stage2 loaded it' in out
+    assert re.search(r'kernel_main \(\) at kernel/main.c:\d+', out)
+    assert f'kernel image: {where}' in out or where in out
+    assert re.search(r'#1 .* in kernel_main \(\) at kernel/main.c', out), out
+    assert str(0x4F464E49544E4C50) in out
+    assert 'heap ready' in out
+
+
+def test_debug_without_a_build(tmp_path, image):
+    done = subprocess.run(tool('debug.py', '--build', tmp_path / 'none', '--image', image),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_bochs_debugger(private):
+    """Its prompt, the kernel's names, a breakpoint in the higher half."""
+    script = 'lb "kernel_main"\nc\nbt 2\nr\nq\n'
+    done = subprocess.run(tool('bochs.py', '--image', private / 'plinth.img', '--mem', '64M'),
+                          input=script, capture_output=True, text=True, errors='replace')
+    assert re.search(r'Breakpoint 1, 0xffffffff8000\w{4}', done.stdout), done.stdout[-2000:]
+    assert 'kernel_main+0' in done.stdout and done.returncode == 0
+    assert 'c continues, q leaves' in done.stderr
+
+
+def test_screenshot(image, tmp_path):
+    out = tmp_path / 'new folder' / 'boot.png'
+    done = subprocess.run(tool('screenshot.py', '--image', image, '--out', out),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    data = out.read_bytes()
+    assert data[:8] == b'\x89PNG\r\n\x1a\n'
+    assert struct.unpack('>II', data[16:24]) == (720, 400)
+    assert len(data) > 2000, 'an empty screen'
