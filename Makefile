@@ -8,16 +8,19 @@
 # and the rest:
 #
 #   make          the image, build/plinth.img
-#   make debug    QEMU stopped at stage1, gdb attached with symbols of loader and kernel
+#   make debug    QEMU and gdb in one terminal, stopped at AT=stage1|...|SYMBOL
 #   make bochs    Bochs with its debugger, magic breakpoints on
-#   make check    what needs no emulator: layers, linked binary, early code, error pages
-#   make test-full  the long matrices too        make fuzz   the map cleaner, FUZZ_RUNS=1000000
+#   make check    what needs no emulator: layers, error pages, line lengths, image rules
+#   make test-full  the long matrices too      make fuzz   the map cleaner, FUZZ_RUNS=N
+#   make bugs     the museum of boot bugs, BUG=name for one (docs/bugs.md)
 #   make bench    guest instructions, bytes and ratios (docs/performance.md)
-#   make screenshot  takes docs/img/boot.png     make clean, make help
+#   make doctor   what this computer has and lacks for all this
+#   make screenshot  takes docs/img/boot.png   make clean, make help
 #
 # Settings: MEM=512M CPU=max MACHINE=pc|q35 DISK=ide|ahci|nvme|virtio|usb SMP=1
 #   CONFIG="kaslr=off log=debug test=all"  boot configuration for run, debug and bochs
-#   CC=clang  CROSS_COMPILE=x86_64-elf-  B=build (where everything goes)  DEPS=manual (install nothing)
+#   CC=clang  CROSS_COMPILE=x86_64-elf-  B=build (where everything goes)
+#   DEPS=manual (install nothing, say what is missing)
 
 B ?= build
 MEM ?= 512M
@@ -25,10 +28,12 @@ CPU ?= max
 MACHINE ?= pc
 DISK ?= ide
 SMP ?= 1
+AT ?=
+BUG ?=
 CONFIG ?=
 PYTHON := /usr/bin/python3
 
-# --- toolchain ------------------------------------------------------------------------------------
+# --- toolchain ---
 CROSS_COMPILE ?= $(if $(shell command -v x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
 export CROSS_COMPILE
 ifneq (,$(findstring clang,$(CC)))
@@ -43,24 +48,27 @@ OBJDUMP := $(CROSS_COMPILE)objdump
 NASM := nasm
 export SOURCE_DATE_EPOCH ?= 0
 
-# --- sources, in reading order --------------------------------------------------------------------
+# --- sources, in reading order ---
 include sources.mk
 
-# --- flags per world ------------------------------------------------------------------------------
+# --- flags per world ---
 WARN := -Wall -Wextra -Werror -Wvla -Wformat=2 -Wundef -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wimplicit-function-declaration -Wframe-larger-than=1024
-KFLAGS := -std=gnu11 -O2 -g -I. -ffreestanding -fpie -mcmodel=small -mno-red-zone -mgeneral-regs-only \
-	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables \
-	-fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fno-jump-tables \
-	-ffile-prefix-map=$(CURDIR)=. -include kernel/base/visibility.h $(GCC_FLAGS) $(WARN) $(EXTRA_CFLAGS)
+KFLAGS := -std=gnu11 -O2 -g -I. -ffreestanding -fpie -mcmodel=small \
+	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer \
+	-fno-strict-aliasing -fno-common -fno-jump-tables \
+	-ffile-prefix-map=$(CURDIR)=. -include kernel/base/visibility.h \
+	$(GCC_FLAGS) $(WARN) $(EXTRA_CFLAGS)
 AFLAGS := -f elf64 -I $(B)/gen/ -I ./ -Werror=orphan-labels -Werror=number-overflow
-LDFLAGS_K := -pie --no-dynamic-linker -z text -z max-page-size=4096 -z noexecstack -z norelro \
-	--orphan-handling=error --build-id=sha1 --hash-style=sysv --no-warn-rwx-segments
+LDFLAGS_K := -pie --no-dynamic-linker -z text -z max-page-size=4096 -z noexecstack \
+	-z norelro --orphan-handling=error --build-id=sha1 --hash-style=sysv
+ALL_FLAGS = $(KCC) $(KFLAGS) $(AFLAGS) $(LDFLAGS_K)
 # What early code may leave undefined: borders of kernel.ld and the first high instruction.
-EARLY_MAY_USE := image_begin text_begin text_end rodata_begin rodata_end data_begin data_end bss_begin \
-	bss_end image_end rela_begin rela_end build_id_note kernel_main
+EARLY_MAY_USE := image_begin text_begin text_end rodata_begin rodata_end data_begin \
+	data_end bss_begin bss_end image_end rela_begin rela_end build_id_note kernel_main
 
-# --- the artefact graph ---------------------------------------------------------------------------
+# --- the artefact graph ---
 INCS := layout milestones boot_info disk_format loader_codes
 GEN := $(INCS:%=$(B)/gen/%.inc) $(B)/gen/offsets.inc
 EARLY_O := $(EARLY_C:%.c=$(B)/%.o) $(EARLY_ASM:%.asm=$(B)/%.asm.o)
@@ -68,7 +76,7 @@ KERNEL_O := $(KERNEL_C:%.c=$(B)/%.o) $(KERNEL_ASM:%.asm=$(B)/%.asm.o)
 LOADER_O := $(STAGE1_ASM:%.asm=$(B)/%.asm.o) $(STAGE2_ASM:%.asm=$(B)/%.asm.o)
 BLOBS := $(B)/kernel.blob.o $(B)/symbols.blob.o $(B)/modules.blob.o
 
-.PHONY: all run debug bochs test test-full check bench screenshot fuzz help clean deps-run
+.PHONY: all run debug bochs test test-full check bench bugs doctor screenshot help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(B)/plinth.img
@@ -84,10 +92,10 @@ $(B)/gen/offsets.inc: kernel/arch/offsets.c scripts/gen-inc.sh
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(KCC) $(KFLAGS) -MMD -MP -c -o $@ $<
-# Line numbers only for the loader: NASM writes the folder into them, and the kernel's build-id is made
-# over all of kernel.elf. Labels stay.
-# NASM 2.16 forgets %included files in -MD and refuses %if on labels in -M, so every assembly file
-# depends on every include there is: they are few, and assembling takes a moment.
+# Line numbers only for the loader: NASM writes the folder into them, and the kernel's
+# build-id is made over all of kernel.elf. Labels stay.
+# NASM 2.16 forgets %included files in -MD and refuses %if on labels in -M, so every
+# assembly file depends on every include there is: they are few.
 $(B)/%.asm.o: %.asm $(GEN) $(wildcard stage1/*.inc stage2/*.inc kernel/arch/*.inc) $(B)/flags
 	@mkdir -p $(@D)
 	@$(NASM) $(AFLAGS) $(if $(filter stage%,$<),-g -F dwarf) -o $@ $<
@@ -97,7 +105,7 @@ $(B)/%.ld: %.ld kernel/boot/layout.h
 # Rebuild all objects when compiler or flags change, not when nothing did.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(KCC) $(KFLAGS) $(AFLAGS) $(LDFLAGS_K)' | cmp -s - $@ || echo '$(KCC) $(KFLAGS) $(AFLAGS) $(LDFLAGS_K)' > $@
+	@echo '$(ALL_FLAGS)' | cmp -s - $@ || echo '$(ALL_FLAGS)' > $@
 FORCE:
 
 $(B)/early.o: $(EARLY_O) scripts/check-early.py
@@ -121,16 +129,17 @@ $(B)/symbols.blob.o: $(B)/symbols.bin scripts/blob.sh
 $(B)/modules.blob.o: $(B)/modules.cpio scripts/blob.sh
 	@scripts/blob.sh $< .modules_blob $@
 $(B)/disk.elf: $(LOADER_O) $(BLOBS) $(B)/disk.ld
-	@$(KLD) --orphan-handling=error --no-warn-rwx-segments -z noexecstack -T $(B)/disk.ld \
+	@$(KLD) --orphan-handling=error -z noexecstack --no-warn-rwx-segments -T $(B)/disk.ld \
 	  -Map=$(B)/disk.map -o $@ $(LOADER_O) $(BLOBS)
 $(B)/disk.raw: $(B)/disk.elf
 	@$(OBJCOPY) -O binary $< $@
 $(B)/plinth.img: $(B)/disk.raw scripts/image.py
 	@$(PYTHON) scripts/image.py seal --disk $(B)/disk.elf --kernel $(B)/kernel.bin.elf \
 	  --symbols $(B)/symbols.bin --modules $(B)/modules.cpio \
-	  --build-id $$($(CROSS_COMPILE)readelf -n $(B)/kernel.elf | sed -n 's/.*Build ID: //p') $< $@
+	  --build-id $$($(CROSS_COMPILE)readelf -n $(B)/kernel.elf | \
+	    sed -n 's/.*Build ID: //p') $< $@
 
-# --- running --------------------------------------------------------------------------------------
+# --- running ---
 VM = --image $(B)/plinth.img --mem $(MEM) --cpu $(CPU) --machine $(MACHINE) --disk $(DISK) \
 	--smp $(SMP) --config '$(CONFIG)'
 # Each command first installs what it lacks, then builds by a second make, which sees the new tools.
@@ -143,7 +152,7 @@ run:
 	@$(PYTHON) scripts/run.py $(VM)
 debug:
 	$(call with_deps,run debug)
-	@$(PYTHON) scripts/debug.py --build $(B) $(VM)
+	@$(PYTHON) scripts/debug.py --build $(B) $(if $(AT),--at '$(AT)') $(VM)
 bochs:
 	$(call with_deps,bochs)
 	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img --config '$(CONFIG)'
@@ -151,7 +160,7 @@ screenshot:
 	$(call with_deps,run shot)
 	@$(PYTHON) scripts/screenshot.py --image $(B)/plinth.img --out docs/img/boot.png
 
-# --- proof ----------------------------------------------------------------------------------------
+# --- proof ---
 -include tests/host/host.mk
 check:
 	$(call with_deps,build)
@@ -166,6 +175,11 @@ test-full:
 	$(call with_deps,test media)
 	@$(MAKE) --no-print-directory B=$(B) host-test fuzz
 	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 tests
+bugs:
+	$(call with_deps,test)
+	@$(PYTHON) tests/bugs/museum.py --build $(B) $(BUG)
+doctor:
+	@$(PYTHON) scripts/doctor.py
 bench:
 	$(call with_deps,test)
 	@$(PYTHON) scripts/bench.py --build $(B)

@@ -21,10 +21,12 @@
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
 #include "kernel/init_order.h"
+#include "kernel/lastboot.h"
 #include "kernel/modules.h"
 #include "kernel/monitor.h"
 #include "kernel/monitor_input.h"
 #include "kernel/monitor_memory.h"
+#include "kernel/recorder_hooks.h"
 #include "kernel/report.h"
 #include "kernel/selftest.h"
 #include "kernel/symbols.h"
@@ -239,23 +241,27 @@ static void tests_run(void)
         report_json();
     if (asked && config_flag(handover.config, "exit")) {
         serial_drain();
+        recorder_end();
         emulator_exit(good);
     }
 }
 
 NORETURN void kernel_main(void)
 {
-    static struct monitor_table tables[2];
+    static struct monitor_table tables[3];
     milestone_reach(MILESTONE_MOVED);
+    recorder_start();
     cpu_start();
     ram_start();
     ports_start();
     identity_drop();
     symbols_start();
     milestone_reach(MILESTONE_TRAPS);
+    lastboot_report();
     config_start();
     frames_start();
     space_start();
+    recorder_claim();
     screen_start();
     time_start();
     modules_init();
@@ -269,5 +275,6 @@ NORETURN void kernel_main(void)
     milestone_reach(MILESTONE_PROMPT);
     tables[0] = monitor_basic_table;
     tables[1] = monitor_memory_table;
+    tables[2] = lastboot_table;
     monitor_run(tables, ARRAY_COUNT(tables));
 }

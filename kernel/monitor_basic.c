@@ -14,6 +14,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/string.h"
 #include "kernel/monitor_tables.h"
+#include "kernel/recorder_hooks.h"
 #include "kernel/trap.h"
 
 #define HELP_COLUMNS 18
@@ -128,6 +129,7 @@ static void run_reboot(u32 argc, const char *const argv[])
     (void)argc;
     (void)argv;
     log_print("rebooting\n");
+    recorder_end();
     machine_reset();
 }
 
@@ -136,6 +138,7 @@ static void run_halt(u32 argc, const char *const argv[])
     (void)argc;
     (void)argv;
     log_print("halted; the machine can be switched off\n");
+    recorder_end();
     halt_forever();
 }
 

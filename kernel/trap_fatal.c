@@ -12,6 +12,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
 #include "kernel/death.h"
+#include "kernel/recorder_hooks.h"
 #include "kernel/trap_explain.h"
 #include "mm/page_table.h"
 
@@ -242,6 +243,7 @@ void trap_die(struct trap_frame *frame)
     struct percpu *cpu = percpu_or_boot();
     u32 nobody = 0;
 
+    recorder_exception(frame);
     if (!atomic_compare_exchange_u32(&fatal.owner, &nobody, cpu->index + 1)) {
         if (nobody != cpu->index + 1)
             halt_forever();

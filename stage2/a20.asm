@@ -7,7 +7,7 @@
 %include "stage2/stage2.inc"
 
 extern a20_probe, a20_method, a20_guard, gate_clear
-extern gate_eax
+extern gate_eax, recorder_on
 
 %define PORT_FAST       0x92
 %define PORT_KEYBOARD   0x60
@@ -63,7 +63,9 @@ a20_keep:
         quirk   QUIRK_A20_LOST
         mov     byte [a20_guard], 1
 .open:  ret
+; The recorder lies above the line that is closed now.
 .closed:
+        mov     byte [recorder_on], 0
         die     LOADER_A20_LOST, "a BIOS call closed address line 20, nothing opens it again"
 
 ; All methods in turn. Out: EAX = the one that worked, or CF = 1.

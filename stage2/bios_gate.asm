@@ -123,7 +123,8 @@ gate_clear:
         push    ecx
         push    eax
         mov     edi, gate_eax
-        mov     ecx, 9                          ; gate_eax up to gate_flags
+        push    byte 9                          ; gate_eax up to gate_flags
+        pop     ecx
         xor     eax, eax
         rep stosd
         pop     eax
@@ -131,7 +132,6 @@ gate_clear:
         pop     edi
         ret
 
-        align   4, db 0
 idt_real:
         dw      0x3FF
         dd      0

@@ -8,26 +8,52 @@
 
 extern cpu_check, a20_enable, low_memory_read, memory_map_read, map32_build
 extern parts_load, place_choose, payload_load, boot_tables_build, boot_info_fill, summary_show
-extern long_mode_enter, boot_info_clear
+extern long_mode_enter, boot_info_clear, memory_more_if_small, recorder_open, last_boot_tell
+extern recorder_save, recorder_milestone, chs_guess, safe_mode, disk_drive, disk_edd, sector_bytes
+extern a20_method, e820_count, e820_source, kernel_base, need_bytes
 
 section .body
 bits 32
 global body_main
 body_main:
         call    boot_info_clear
+        call    safe_mode_tell
         call    cpu_check
         stamp   MILESTONE_CPU_CHECKED
         call    a20_enable                      ; nothing above 1 MiB before this
         stamp   MILESTONE_A20
+        tell    say_verbose, "plinth: A20 open, method ", {1, a20_method}
         call    low_memory_read
         call    memory_map_read
         call    map32_build                     ; the raw map as 32-bit ranges; low_top
+        call    memory_more_if_small            ; the older services, if it tells of too little
         stamp   MILESTONE_MEMORY_MAP
+        call    recorder_open                   ; needs A20 and the map
+        call    last_boot_tell
+        tell    say_verbose, "plinth: memory map entries ", {4, e820_count}, \
+                " source ", {1, e820_source}
         call    parts_load                      ; configuration and manifest
+        call    chs_guess                       ; without EDD and geometry; needs the manifest
+        call    recorder_save                   ; recorder=disk: the last boot's words
         call    place_choose                    ; needs the map and the manifest
+        tell    say_verbose, "plinth: loading to ", {4, kernel_base}, " bytes ", \
+                {4, need_bytes}
         call    payload_load                    ; kernel, symbols, modules
         stamp   MILESTONE_KERNEL_LOADED
+        mov     eax, MILESTONE_KERNEL_LOADED
+        call    recorder_milestone
         call    summary_show                    ; the last BIOS call at the latest
         call    boot_tables_build
         call    boot_info_fill
         jmp     long_mode_enter
+
+; Shift or Ctrl was held: one sector a call since the drive was found (disk_read.asm), and words.
+safe_mode_tell:
+        cmp     byte [safe_mode], 0
+        je      .end
+        movzx   ecx, byte [safe_mode]
+        xor     edx, edx
+        quirk   QUIRK_SAFE_MODE
+        tell    say_verbose, "plinth: safe mode, one sector a call; drive ", \
+                {1, disk_drive}, " EDD ", {1, disk_edd}, " sector ", {2, sector_bytes}
+.end:   ret

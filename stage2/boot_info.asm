@@ -12,6 +12,7 @@ extern symbols_bytes, payload_end, module_count, quirks_noted, quirks_lost, conf
 extern config_status, a20_method, int12_kib, bda_kib, ebda_segment, low_top, sector_bytes
 extern int13_calls, int13_sectors, cpu_max_basic, disk_drive, drive_given, base_marker, disk_edd
 extern body_copy, manifest_copy, serial_present, milestones, stage1_tsc, cpu_features
+extern recorder_on, recorder_bank, recorder_previous
 
 %define INFO            BOOT_INFO_PHYS
 
@@ -99,4 +100,6 @@ boot_info_fill:
         dw      disk_drive, boot_info_drive, drive_given, boot_info_drive_given
         dw      base_marker, boot_info_base_marker, disk_edd, boot_info_edd
         dw      body_copy, boot_info_body_copy, manifest_copy, boot_info_manifest_copy
-        dw      serial_present, boot_info_serial_present, 0
+        dw      serial_present, boot_info_serial_present
+        dw      recorder_on, boot_info_recorder_on, recorder_bank, boot_info_recorder_bank
+        dw      recorder_previous, boot_info_recorder_previous, 0

@@ -26,7 +26,8 @@ serial_init:
         jne     .none
 ; Divisor 1, no interrupts, FIFO on.
         mov     esi, .setup
-        mov     ecx, 7
+        push    byte 7
+        pop     ecx
 .write: lodsw
         mov     dx, PORT_COM1
         add     dl, ah

@@ -1,14 +1,15 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; INT 13h AH=08h and AH=02h: reads by cylinder, head and sector, for drives without EDD and for
-; BIOSes whose EDD breaks. The geometry is always the one the BIOS reports, never one of ours.
+; BIOSes whose EDD breaks. The geometry is the one the BIOS reports; one of ours only where it
+; reports none and there is no EDD either, and then proven (chs_guess.asm).
 ;
 ; Mode: protected. Registers kept unless named.
 
 %include "stage2/stage2.inc"
 
 extern disk_bios, gate_clear, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_es
-extern chs_sectors, chs_heads, disk_count, disk_done, disk_dest, disk_lba
+extern chs_sectors, chs_heads, disk_count, disk_done, disk_dest, disk_lba, disk_write
 
 %define CYLINDER_END    1024
 
@@ -37,7 +38,8 @@ chs_init:
         stc
         ret
 
-; One read of at most disk_count sectors from disk_lba to disk_dest, never across a track.
+; One read (or write, AH=03h, while disk_write is 1) of at most disk_count sectors from disk_lba to
+; disk_dest, never across a track.
 ; Out: AH, CF as the BIOS gave them; disk_count and disk_done = sectors of this call.
 ; CF = 1 with AH = 01h also when the LBA lies beyond cylinder 1023.
 global chs_read
@@ -76,6 +78,7 @@ chs_read:
         mov     al, [disk_count]
         mov     [gate_eax], al
         mov     ah, 0x02
+        add     ah, [disk_write]
         call    disk_bios
         mov     ecx, [disk_count]
         mov     [disk_done], ecx

@@ -8,7 +8,7 @@
 
 extern gate_clear, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_esi, gate_flags
 extern disk_packet, disk_drive, disk_edd, disk_has_edd, disk_function, disk_status, int13_calls
-extern disk_count, disk_done, disk_dest, disk_lba
+extern disk_count, disk_done, disk_dest, disk_lba, disk_write
 
 section .head
 bits 32
@@ -44,7 +44,7 @@ edd_probe:
         jz      .none
         inc     byte [disk_edd]
         jmp     .done
-.none:  mov     ecx, 0
+.none:  xor     ecx, ecx
         movzx   edx, byte [disk_drive]
         quirk   QUIRK_NO_EDD
 .done:  mov     al, [disk_edd]
@@ -52,8 +52,9 @@ edd_probe:
         popad
         ret
 
-; One packet read of disk_count sectors from disk_lba to disk_dest. Out: AH, CF as the BIOS gave
-; them; disk_done = the count the BIOS left in the packet.
+; One packet read of disk_count sectors from disk_lba to disk_dest; while disk_write is 1 a write,
+; AH=43h without verify. Out: AH, CF as the BIOS gave them; disk_done = the count it left in the
+; packet.
 ; The packet is built anew each time, with spare room behind it: both get overwritten.
 global edd_read
 edd_read:
@@ -62,7 +63,8 @@ edd_read:
         call    gate_clear
         mov     edi, disk_packet
         mov     [gate_esi], edi
-        mov     ecx, 8
+        push    byte 8
+        pop     ecx
         xor     eax, eax
         rep stosd
         mov     eax, [disk_count]
@@ -77,6 +79,7 @@ edd_read:
         mov     eax, [disk_lba]
         mov     [disk_packet + 8], eax
         mov     ah, 0x42
+        add     ah, [disk_write]
         call    disk_bios
         movzx   ecx, word [disk_packet + 2]
         mov     [disk_done], ecx

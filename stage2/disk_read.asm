@@ -1,7 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The read engine: bytes of the disk image into memory below 1 MiB, through whatever the BIOS
-; offers, with retries, smaller calls and the other method before it gives up.
+; offers, with retries, smaller calls and the other method before it gives up. While disk_write
+; is 1 the same bytes go the other way.
 ;
 ; Mode: protected. Registers kept unless named. Facts of the last call stay in disk_... for reports.
 ;
@@ -14,7 +15,7 @@ extern edd_probe, edd_read, chs_init, chs_read, disk_bios, gate_clear, crc32c
 extern disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
 extern disk_timeouts, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
 extern sector_shift, base_marker, int13_sectors, chs_sectors, crc_found, crc_wanted
-extern disk_function
+extern disk_function, disk_write, safe_mode, chs_heads
 
 %define BDA_TICKS       0x46C
 %define TICK_POLLS      1024                    ; BIOS calls a tick at most, should it stand still
@@ -39,7 +40,12 @@ disk_use:
         cmp     byte [disk_edd], 0
         jne     disk_limit_full
         call    chs_init
+        jnc     disk_limit_full
+; Neither EDD nor geometry: enough to read sector 0 and the body, whose checksum decides.
+        mov     byte [chs_sectors], GUESSED_SECTORS
+        mov     byte [chs_heads + 3], HEADS_UNKNOWN >> 24
 ; The largest call: one chunk, 64 sectors of 512 bytes, under every limit BIOSes are known for.
+; In safe mode one sector.
 global disk_limit_full
 disk_limit_full:
         push    eax
@@ -47,7 +53,11 @@ disk_limit_full:
         mov     eax, CHUNK_BYTES
         mov     cl, [sector_shift]
         shr     eax, cl
-        mov     [disk_limit], eax
+        cmp     byte [safe_mode], 0
+        je      .limit
+        xor     eax, eax
+        inc     eax
+.limit: mov     [disk_limit], eax
         pop     ecx
         pop     eax
         ret
@@ -179,10 +189,11 @@ disk_read:
         mov     ecx, ebx
         quirk   QUIRK_READ_HALVED
         jmp     .next
-; The other method, once.
+; The other method, once. Never for a write: an unproven geometry could hit other sectors.
 .method:
-        cmp     byte [disk_edd], 0
-        je      .lost
+        mov     al, [disk_edd]
+        cmp     al, [disk_write]
+        jbe     .lost
         call    chs_init
         jc      .lost
         mov     byte [disk_edd], 0
@@ -228,8 +239,8 @@ wait_ticks:
         cmp     edx, eax
         jae     .done
         loop    .poll
-        cmp     edx, 0
-        jne     .done
+        test    edx, edx
+        jnz     .done
         mov     ecx, eax
         quirk   QUIRK_TICK_FROZEN
 .done:  popad

@@ -5,7 +5,7 @@
 %include "stage2/stage2.inc"
 
 extern put_text, console_sink, report_code, quirks_noted, quirks_lost
-extern disk_function, disk_status
+extern disk_function, disk_status, recorder_on, recorder_death
 
 %define QUIRK_MAX       (QUIRK_RING_BYTES / sizeof_quirk)
 %define QUIRK_LAST_DISK 19                      ; codes above it carry no function and status
@@ -14,12 +14,16 @@ section .head
 bits 32
 
 ; "plinth: L-NN text" on E9 and COM1 first, because INT 10h may be what is broken, then on the
-; screen. In: return address -> code byte, then the text (macro die). Never returns.
+; screen; into the flight recorder before all that. In: return address -> code byte, then the
+; text (macro die). Never returns.
 global error_die
 error_die:
         pop     esi
         lodsb
         mov     [report_code], al
+        cmp     byte [recorder_on], 0
+        je      .sink
+        call    recorder_death
 .sink:  push    esi
         mov     esi, text_prefix
         call    put_text

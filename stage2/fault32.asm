@@ -7,7 +7,7 @@
 
 %include "stage2/stage2.inc"
 
-extern idt32, screen_direct, screen_at, fault_vector, fault_error, fault_eip, fault_cr2
+extern idt32, screen_direct, screen_at, fault_vector, fault_error, fault_eip, fault_cr2, fault_esp
 
 %define VECTORS         20
 %define STUB_BYTES      4
@@ -32,6 +32,7 @@ fault32:
         jnc     .frame
         pop     dword [fault_error]
 .frame: pop     dword [fault_eip]
+        mov     [fault_esp], esp
         mov     eax, cr2
         mov     [fault_cr2], eax
         mov     esp, REAL_STACK_TOP
@@ -45,7 +46,8 @@ global fault32_init, idt32_register
 fault32_init:
         mov     edi, idt32
         mov     eax, fault32_stubs
-        mov     ecx, VECTORS
+        push    byte VECTORS
+        pop     ecx
 .gate:  mov     [edi], ax
         mov     word [edi + 2], SEL_CODE32
         mov     dword [edi + 4], 0x8E00         ; present, 32-bit interrupt gate; offset < 64 KiB
@@ -54,7 +56,6 @@ fault32_init:
         loop    .gate
         ret
 
-        align   4, db 0
 idt32_register:
         dw      VECTORS * 8 - 1
         dd      idt32

@@ -2,14 +2,14 @@
 ;
 ; The 64-bit IDT, TSS and exception report. They stand from long mode until the kernel has its own,
 ; so the report must work with the kernel's first page tables too: it touches only stage2's body,
-; the fault stack, ports and video memory, all below 1 MiB.
+; the fault stack, the flight recorder, ports and video memory.
 ;
 ; fault64_init: protected mode, clobbers EAX, ECX, EDI.
 ; Handler:      long mode, on IST1, never returns.
 
 %include "stage2/stage2.inc"
 
-extern gdt_tss, serial_present
+extern gdt_tss, serial_present, recorder64_exception
 
 %define TSS_BYTES       104
 %define TSS_IST1        36
@@ -92,6 +92,11 @@ fault64:
         mov     [rel fault_cr2_64], rax
         mov     rax, cr3
         mov     [rel fault_cr3], rax
+        mov     rax, [rel fault_error64]
+        shl     rax, 32
+        mov     al, [rel fault_vector64]
+        lea     rsi, [rel fault_rip]
+        call    recorder64_exception
 
         mov     edi, 0xB8000 + 20 * 160
         lea     rsi, [rel report]
@@ -155,10 +160,11 @@ report: db      13, 10, "plinth: L-0", '0' + LOADER_EXCEPTION_64
         align   8, db 0
 fault_vector64: dq 0
 fault_error64:  dq 0
+; In the order of a record.
 fault_rip:      dq 0
-fault_rsp:      dq 0
 fault_cr2_64:   dq 0
 fault_cr3:      dq 0
+fault_rsp:      dq 0
 fault_rax:      dq 0
 fault_rcx:      dq 0
 fault_rdx:      dq 0

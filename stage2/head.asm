@@ -8,7 +8,10 @@
 %include "stage2/stage2.inc"
 
 extern low_zero, disk_drive, drive_given, gate_esp, pm_enter, fault32_init, serial_init
-extern cpu_probe, crc32c_init, drive_find, body_load, body_main
+extern cpu_probe, crc32c_init, drive_find, body_load, body_main, safe_mode
+
+%define BDA_SHIFTS      0x417                   ; what the keyboard handler keeps, no key read
+%define SHIFT_OR_CTRL   7
 
 section .head.first progbits alloc exec nowrite align=1
 bits 16
@@ -47,6 +50,9 @@ enter:  cli
 section .head
 bits 32
 head_main:
+        mov     al, [BDA_SHIFTS]
+        and     al, SHIFT_OR_CTRL
+        mov     [safe_mode], al
         call    fault32_init
         call    serial_init
         call    cpu_probe

@@ -6,7 +6,7 @@
 
 %include "stage2/stage2.inc"
 
-extern fault64_init, idt64_register, cpu_features2
+extern fault64_init, idt64_register, cpu_features2, recorder64_init, recorder64_long_mode
 
 %define CR0_PE          (1 << 0)
 %define CR0_MP          (1 << 1)
@@ -26,6 +26,7 @@ bits 32
 global long_mode_enter
 long_mode_enter:
         call    fault64_init
+        call    recorder64_init
         mov     ebx, [cpu_features2]            ; the low block is out of reach in a moment
 ; CR4 is ours whole: PAE, nothing else (no LA57, no PGE yet).
         mov     eax, CR4_PAE
@@ -58,6 +59,8 @@ bits 64
         mov     edi, BOOT_INFO_PHYS
         mov     [rdi + boot_info_milestone_tsc + MILESTONE_LONG_MODE * 8], eax
         mov     [rdi + boot_info_milestone_tsc + MILESTONE_LONG_MODE * 8 + 4], edx
+        call    recorder64_long_mode
+        mov     edi, BOOT_INFO_PHYS
 
 ; The checksum, its own field being zero still.
         or      eax, -1

@@ -38,7 +38,8 @@ gate_calls:             resd 1
 global disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
 global disk_timeouts, disk_function, disk_status, disk_drive, disk_edd, disk_has_edd
 global sector_bytes, sector_shift, base_marker, drive_given, int13_calls, int13_sectors
-global chs_sectors, chs_heads, disk_quick, crc_found, crc_wanted, disk_offset
+global chs_sectors, chs_heads, disk_quick, crc_found, crc_wanted, disk_offset, disk_write
+global safe_mode
 disk_lba:               resq 1          ; 64 bits for the packet; the upper half stays 0
 disk_offset:            resd 1          ; byte offset asked for, of the read in progress
 disk_left:              resd 1          ; sectors
@@ -62,17 +63,20 @@ disk_drive:             resb 1
 disk_edd:               resb 1          ; 1 = packet reads now
 disk_has_edd:           resb 1          ; 1 = AH=41h offered them
 disk_quick:             resb 1          ; 1 = one try only (looking for the drive)
+disk_write:             resb 1          ; 1 = the engine writes (recorder_save.asm, nobody else)
+safe_mode:              resb 1          ; not 0 = Shift or Ctrl was held: one sector a call
 sector_shift:           resb 1
 base_marker:            resb 1
 drive_given:            resb 1
 
 ; Console and reports.
 global serial_present, screen_direct, screen_at, report_code, quirks_noted, quirks_lost
-global fault_vector, fault_error, fault_eip, fault_cr2, console_sink
+global fault_vector, fault_error, fault_eip, fault_cr2, fault_esp, console_sink, recorder_on
 serial_present:         resb 1
 screen_direct:          resb 1          ; not 0 = colour for video memory; no BIOS call
 console_sink:           resb 1          ; 0 = ports, 1 = screen; behind screen_direct (fault32.asm)
 report_code:            resb 1
+recorder_on:            resb 1          ; 1 = deaths are recorded; here because the head asks
 screen_at:              resd 1          ; cell in video memory
 quirks_noted:            resd 1
 quirks_lost:            resd 1
@@ -80,6 +84,7 @@ fault_vector:           resd 1
 fault_error:            resd 1
 fault_eip:              resd 1
 fault_cr2:              resd 1
+fault_esp:              resd 1          ; at CS and EFLAGS of the exception
 
 ; The processor, A20, memory.
 global cpu_max_basic, cpu_features, cpu_features2, a20_method, a20_guard, a20_probe

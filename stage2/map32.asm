@@ -74,3 +74,53 @@ map32_build:
                 " INT12=", {2, int12_kib}, " 40:13=", {2, bda_kib}, " 40:0E=", {2, ebda_segment}
 .enough:
         ret
+
+; How far ranges reach from EAX on without a gap. In: EBX = type of them, 0 = any. Out: EAX.
+global map32_reach
+map32_reach:
+        push    ecx
+        push    edx
+        push    esi
+.pass:  mov     edx, eax
+        mov     esi, MAP32_PHYS
+        mov     ecx, [map32_count]
+        jecxz   .end
+.next:  test    ebx, ebx
+        jz      .type
+        cmp     [esi + 8], ebx
+        jne     .skip
+.type:  cmp     [esi], eax
+        ja      .skip
+        cmp     [esi + 4], eax
+        jbe     .skip
+        mov     eax, [esi + 4]
+.skip:  add     esi, MAP32_ENTRY
+        loop    .next
+        cmp     eax, edx
+        jne     .pass
+.end:   pop     esi
+        pop     edx
+        pop     ecx
+        ret
+
+; Is EAX up to EDX usable all through, and called nothing else by any entry? Out: CF = 1: no.
+; Clobbers EAX, EBX, ECX, ESI.
+global map32_usable
+map32_usable:
+        mov     esi, MAP32_PHYS
+        mov     ecx, [map32_count]
+        jecxz   .no
+.next:  cmp     dword [esi + 8], E820_USABLE
+        je      .skip
+        cmp     [esi], edx
+        jae     .skip
+        cmp     [esi + 4], eax
+        ja      .no
+.skip:  add     esi, MAP32_ENTRY
+        loop    .next
+        mov     ebx, E820_USABLE
+        call    map32_reach
+        cmp     eax, edx
+        ret
+.no:    stc
+        ret

@@ -3,19 +3,38 @@
 ; INT 15h E801h and 88h: for BIOSes without E820h. The answers become raw entries of the same
 ; form, marked with their source.
 ;
-; Mode: protected. Out: as memory_map.asm. Clobbers everything.
+; Mode: protected. Clobbers everything.
 
 %include "stage2/stage2.inc"
 
 extern gate_clear, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_flags
 extern e820_count, e820_source, low_top
 
-%define SIXTEEN_MIB     0x1000000
-
 section .body
 bits 32
+; Instead of E820h. Out: as memory_map.asm.
 global map_old_read
 map_old_read:
+        call    map_old_ask
+        jc      .none
+        mov     [e820_source], ebx
+        push    edx
+        push    eax
+; Conventional memory, then what was told.
+        xor     eax, eax
+        mov     edx, [low_top]
+        call    map_old_add
+        mov     eax, HIGH_MEMORY_PHYS
+        pop     edx
+        call    map_old_add
+        mov     eax, SIXTEEN_MIB
+        pop     edx
+        jmp     map_old_add
+.none:  die     LOADER_NO_MEMORY_MAP, "the BIOS tells no memory map: E820h, E801h and 88h failed"
+
+; Out: EAX = bytes from 1 MiB, EDX = bytes from 16 MiB, EBX = source; or CF = 1: both failed.
+global map_old_ask
+map_old_ask:
         mov     ebx, MAP_SOURCE_E801
         call    gate_clear
         mov     word [gate_eax], 0xE801
@@ -24,25 +43,18 @@ map_old_read:
         jnz     .no_e801
 ; KiB from 1 MiB in AX, 64 KiB from 16 MiB in BX; or the same in CX and DX.
         movzx   eax, word [gate_eax]
-        movzx   ecx, word [gate_ebx]
-        mov     edx, eax
-        or      edx, ecx
-        jnz     .e801
+        movzx   edx, word [gate_ebx]
+        mov     ecx, eax
+        or      ecx, edx
+        jnz     .told
         movzx   eax, word [gate_ecx]
-        movzx   ecx, word [gate_edx]
-        mov     edx, eax
-        or      edx, ecx
-        jz      .no_e801
-.e801:  push    ecx
-        call    .low
-        pop     edx
-        shl     edx, 16
-        mov     eax, SIXTEEN_MIB
-        call    .entry
-        jmp     .done
+        movzx   edx, word [gate_edx]
+        mov     ecx, eax
+        or      ecx, edx
+        jnz     .told
 
 .no_e801:
-        mov     ecx, 0
+        xor     ecx, ecx
         xor     edx, edx
         quirk   QUIRK_E801_FAILED
         mov     ebx, MAP_SOURCE_88
@@ -54,21 +66,18 @@ map_old_read:
         movzx   eax, word [gate_eax]
         test    eax, eax
         jz      .none
-        call    .low
-.done:  mov     [e820_source], ebx
+        xor     edx, edx
+.told:  shl     eax, 10
+        shl     edx, 16
+        clc
         ret
-.none:  die     LOADER_NO_MEMORY_MAP, "the BIOS tells no memory map: E820h, E801h and 88h failed"
+.none:  stc
+        ret
 
-; Conventional memory, and EAX KiB from 1 MiB.
-.low:   push    eax
-        xor     eax, eax
-        mov     edx, [low_top]
-        call    .entry
-        pop     edx
-        shl     edx, 10
-        mov     eax, HIGH_MEMORY_PHYS
-; A usable range: EAX = base, EDX = bytes, EBX = source.
-.entry: test    edx, edx
+; A usable range as a raw entry: EAX = base, EDX = bytes, EBX = source. Keeps all but EAX.
+global map_old_add
+map_old_add:
+        test    edx, edx
         jz      .end
         push    edi
         mov     edi, [e820_count]

@@ -7,6 +7,7 @@
 
 %include "stage2/stage2.inc"
 
+extern memory_more
 extern map32_count, kernel_base, kernel_bytes, need_bytes, e820_count, e820_source
 
 %define MASK_2M         (PAGE_2M_BYTES - 1)
@@ -103,6 +104,9 @@ place_choose:
         test    ecx, ecx
         ret
 
+; Perhaps E820h did not tell all.
 .no_room:
+        call    memory_more
+        jnc     place_choose
         die     LOADER_NO_ROOM, "no usable memory below 4 GiB holds the kernel: need=", \
                 {4, need_bytes}, " map entries=", {4, e820_count}, " source=", {1, e820_source}

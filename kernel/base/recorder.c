@@ -206,8 +206,7 @@ void recorder_open(struct recorder *recorder, void *bank)
 
 /* Calls each for a ring's records from the oldest to the newest. */
 static void ring_for_each(const void *bank, u32 first, u32 count,
-                          void (*each)(const struct recorder_record *, void *),
-                          void *context)
+                          recorder_each_fn each, void *context)
 {
     u32 newest = newest_sequence(bank, first, count);
     u32 sequence = newest > count ? newest - count + 1 : 1;
@@ -263,14 +262,16 @@ bool recorder_tell(const void *bank, struct recorder_story *out)
         return false;
     out->boot_count = head.value[0];
     __builtin_memcpy(out->build_id, &head.value[1], sizeof(out->build_id));
-    ring_for_each(bank, RECORDER_EVENT_FIRST, RECORDER_EVENT_COUNT, story_add, out);
+    recorder_event_for_each(bank, story_add, out);
     return true;
 }
 
-void recorder_log_for_each(const void *bank,
-                           void (*each)(const struct recorder_record *record,
-                                        void *context),
-                           void *context)
+void recorder_event_for_each(const void *bank, recorder_each_fn each, void *context)
+{
+    ring_for_each(bank, RECORDER_EVENT_FIRST, RECORDER_EVENT_COUNT, each, context);
+}
+
+void recorder_log_for_each(const void *bank, recorder_each_fn each, void *context)
 {
     ring_for_each(bank, RECORDER_LOG_FIRST, RECORDER_LOG_COUNT, each, context);
 }

@@ -56,10 +56,9 @@ struct recorder_story {
 /* False: no valid head. Nothing outside the bank is touched. */
 MUST_USE bool recorder_tell(const void *bank, struct recorder_story *out);
 
-/* Calls each for the bank's log records, oldest first. */
-void recorder_log_for_each(const void *bank,
-                           void (*each)(const struct recorder_record *record,
-                                        void *context),
-                           void *context);
+/* Calls each for the bank's events, or its log records, oldest first. */
+typedef void (*recorder_each_fn)(const struct recorder_record *record, void *context);
+void recorder_event_for_each(const void *bank, recorder_each_fn each, void *context);
+void recorder_log_for_each(const void *bank, recorder_each_fn each, void *context);
 
 #endif

@@ -45,12 +45,14 @@
 #define QUIRK_READ_HALVED        7 /* count = new limit in sectors */
 #define QUIRK_READ_SHORT         8 /* count = sectors delivered */
 #define QUIRK_READ_SUSPECT       9 /* CF and AH disagree; the checksum decides */
-#define QUIRK_READ_DAMAGED      10 /* checksum wrong, read again; count = sectors a call, lba = byte */
+#define QUIRK_READ_DAMAGED      10 /* checksum wrong, again; count = sectors a call, lba = byte */
 #define QUIRK_TICK_FROZEN       11 /* 40:6Ch did not move; count = ticks waited for */
 #define QUIRK_BODY_SECOND       12 /* second copy of stage2's body */
 #define QUIRK_MANIFEST_SECOND   13
 #define QUIRK_CONFIG_SECOND     14
 #define QUIRK_CONFIG_DEFAULTS   15 /* both copies damaged, the text is empty */
+#define QUIRK_RECORDER_UNSAVED  16 /* recorder=disk: write failed; count = bytes tried, or 0 */
+#define QUIRK_NO_GEOMETRY       17 /* nor geometry; count = heads found, lba = sectors */
 
 /* Quirks: memory and A20. */
 #define QUIRK_A20_WAS_OFF       20 /* count = A20_... method that opened it */
@@ -61,5 +63,7 @@
 #define QUIRK_E801_FAILED       25
 #define QUIRK_LOW_TOP_INSANE    26 /* count = 1 INT 12h, 2 40:13h, 3 40:0Eh; lba = its value */
 #define QUIRK_LOW_TOP_DISAGREES 27 /* lba = the lowest of them, bytes */
+#define QUIRK_MAP_SMALL         28 /* E820h too poor; count = source asked too, lba = entries */
+#define QUIRK_SAFE_MODE         29 /* Shift or Ctrl held at boot; count = bits of 40:17h */
 
 #endif

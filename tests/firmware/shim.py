@@ -105,10 +105,11 @@ def include_lines():
     for name, code in FIELDS:
         yield f'%define SC_{name} {at:#x}'
         at += struct.calcsize(code)
-    numbers = {'SCENARIO_AT': SCENARIO_AT, 'SCENARIO_BYTES': BLOCK.size,
-               'RESIDENT_AT': RESIDENT_AT, 'TABLE_AT': TABLE_AT,
-               'SHIM_BYTES': SHIM_BYTES, 'ENTRY_BYTES': ENTRY.size,
-               'SHIM_MAGIC': SHIM_MAGIC, 'MODE_PASS': PASS, 'MODE_REFUSE': REFUSE,
-               'END_BY_CF': END_BY_CF, 'FLAG_INT12': FLAG_INT12, 'FLAG_BDA_KIB': FLAG_BDA_KIB, 'FLAG_EBDA': FLAG_EBDA}
+    numbers = {
+        'SCENARIO_AT': SCENARIO_AT, 'SCENARIO_BYTES': BLOCK.size,
+        'RESIDENT_AT': RESIDENT_AT, 'TABLE_AT': TABLE_AT, 'SHIM_BYTES': SHIM_BYTES,
+        'ENTRY_BYTES': ENTRY.size, 'SHIM_MAGIC': SHIM_MAGIC, 'MODE_PASS': PASS,
+        'MODE_REFUSE': REFUSE, 'END_BY_CF': END_BY_CF, 'FLAG_INT12': FLAG_INT12,
+        'FLAG_BDA_KIB': FLAG_BDA_KIB, 'FLAG_EBDA': FLAG_EBDA}
     for name, value in numbers.items():
         yield f'%define {name} {value:#x}'
