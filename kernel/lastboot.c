@@ -7,6 +7,7 @@
 #include "kernel/lastboot.h"
 #include "kernel/arch/idt.h"
 #include "kernel/arch/instr.h"
+#include "kernel/arch/tsc.h"
 #include "kernel/base/format.h"
 #include "kernel/base/log.h"
 #include "kernel/base/recorder.h"
@@ -16,6 +17,8 @@
 #include "kernel/recorder_hooks.h"
 #include "kernel/report_sums.h"
 #include "kernel/symbols.h"
+
+#define TAIL_LINES 3
 
 static struct {
     void *bank; /* NULL: no earlier boot on record */
@@ -98,6 +101,91 @@ static void headline_format(char *out, u64 out_bytes)
         format(out, out_bytes, "ended without a word at '%s'", where);
 }
 
+/* --- its log, line by line --- */
+
+/* Records cut lines where they are full; a line longer than this is cut for good. */
+#define LINE_BYTES 240
+
+struct lines {
+    void (*each)(struct lines *lines);
+    u32 number; /* of this line, from 1 */
+    u32 tail_first;
+    u32 used;
+    char text[LINE_BYTES];
+};
+
+static void line_end(struct lines *lines)
+{
+    lines->text[lines->used] = '\0';
+    lines->number++;
+    lines->each(lines);
+    lines->used = 0;
+}
+
+static void lines_take(const struct recorder_record *record, void *context)
+{
+    struct lines *lines = context;
+
+    for (u32 i = 0; i < record->length; i++) {
+        u8 c = record->text[i];
+
+        if (c == '\n')
+            line_end(lines);
+        else if (lines->used < LINE_BYTES - 1)
+            lines->text[lines->used++] = c >= ' ' && c <= '~' ? (char)c : '.';
+    }
+}
+
+static void lines_for_each(struct lines *lines, void (*each)(struct lines *lines))
+{
+    lines->each = each;
+    lines->number = lines->used = 0;
+    recorder_log_for_each(last.bank, lines_take, lines);
+    if (lines->used != 0)
+        line_end(lines);
+}
+
+/* Each line gets a mark: one that says how that boot died must not look like one of
+ * this boot. Through log_echo, as the command `log` does: what is old does not enter
+ * the new log. */
+static void line_show(struct lines *lines)
+{
+    char out[LINE_BYTES + 8];
+    int bytes = format(out, sizeof(out), "  | %s\n", lines->text);
+
+    log_echo(out, (u64)bytes);
+}
+
+static void line_count(struct lines *lines)
+{
+    (void)lines;
+}
+
+static bool line_is_headline(const struct lines *lines)
+{
+    char cause[24], start[40];
+    int bytes = format(start, sizeof(start), "plinth: %s ", cause_text(cause));
+
+    return memcmp(lines->text, start, MIN((u64)bytes, LINE_BYTES)) == 0;
+}
+
+/* Of a death its sentence; of an end without a word what came last. */
+static void line_tell(struct lines *lines)
+{
+    if (last.story.has_death ? line_is_headline(lines)
+                             : lines->number >= lines->tail_first)
+        log_warn("  | %s", lines->text);
+}
+
+static void last_words_tell(void)
+{
+    static struct lines lines;
+
+    lines_for_each(&lines, line_count);
+    lines.tail_first = lines.number < TAIL_LINES ? 1 : lines.number - TAIL_LINES + 1;
+    lines_for_each(&lines, line_tell);
+}
+
 static void mark_as_read(void)
 {
     u64 values[] = {RECORD_CLEAN_READ, rdtsc()};
@@ -130,18 +218,24 @@ void lastboot_report(void)
     }
     headline_format(headline, sizeof(headline));
     log_warn("previous boot %s", headline);
-    log_info("`lastboot` shows the rest and its log");
+    last_words_tell();
+    log_info("the command `lastboot` shows the rest and its log");
     mark_as_read();
 }
 
 /* --- the command --- */
 
+/* Time since the first one, by this boot's clock: the same machine's counter. */
 static void milestone_print(const struct recorder_record *event, void *context)
 {
-    (void)context;
-    if (event->kind == RECORD_MILESTONE)
-        log_print("  %20lu ticks  %s\n", event->value[1],
-                  milestone_name((u32)event->value[0]));
+    u64 *first = context, per_micro = MAX(tsc_hz() / 1000000, 1UL);
+
+    if (event->kind != RECORD_MILESTONE)
+        return;
+    if (*first == 0)
+        *first = event->value[1];
+    log_print("  %10lu us  %s\n", (event->value[1] - *first) / per_micro,
+              milestone_name((u32)event->value[0]));
 }
 
 static void facts_print(void)
@@ -162,31 +256,11 @@ static void facts_print(void)
     log_print("  %s build\n", last.same_build ? "this same" : "another");
 }
 
-/* Old text with a mark at each line: a line that says how a boot died must not look
- * like one of this boot. Not through the log ring, as with `log`. */
-static void line_print(const struct recorder_record *record, void *context)
-{
-    bool *fresh = context;
-    char out[2 * RECORDER_TEXT_BYTES + 8];
-    u64 used = 0;
-
-    for (u32 i = 0; i < record->length; i++) {
-        u8 c = record->text[i];
-
-        if (*fresh) {
-            log_echo(out, used);
-            used = (u64)format(out, sizeof(out), "  | ");
-        }
-        *fresh = c == '\n';
-        out[used++] = *fresh || (c >= ' ' && c <= '~') ? (char)c : '.';
-    }
-    log_echo(out, used);
-}
-
 static void run_lastboot(u32 argc, const char *const argv[])
 {
+    static struct lines lines;
     char headline[160];
-    bool fresh = true;
+    u64 first = 0;
 
     (void)argc;
     (void)argv;
@@ -198,10 +272,9 @@ static void run_lastboot(u32 argc, const char *const argv[])
     headline_format(headline, sizeof(headline));
     log_print("boot %lu %s\n", last.story.boot_count, headline);
     facts_print();
-    recorder_event_for_each(last.bank, milestone_print, NULL);
+    recorder_event_for_each(last.bank, milestone_print, &first);
     log_print("its log:\n");
-    recorder_log_for_each(last.bank, line_print, &fresh);
-    log_fresh_line();
+    lines_for_each(&lines, line_show);
     recorder_mute(false);
 }
 

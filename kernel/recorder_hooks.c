@@ -44,7 +44,7 @@ static void sink_write(enum log_level level, const char *text, u64 bytes)
     }
     if (hooks.typed_bytes != 0)
         typed_flush();
-    recorder_log(&boot_recorder, text, bytes);
+    recorder_log(&boot_recorder, text, (u32)bytes);
 }
 
 /* The first of the STOP hooks: before the headline, which may die on its way. */
@@ -87,8 +87,12 @@ void recorder_claim(void)
 void recorder_exception(const struct trap_frame *frame)
 {
     u64 cr2 = frame->vector == VECTOR_PAGE_FAULT ? frame->cr2 : read_cr2();
-    u64 values[] = {frame->vector | frame->error_code << 32, frame->rip, cr2, read_cr3(),
-                    frame->rsp, rdtsc()};
+    u64 values[] = {frame->vector | frame->error_code << 32,
+                    frame->rip,
+                    cr2,
+                    read_cr3(),
+                    frame->rsp,
+                    rdtsc()};
 
     recorder_event(&boot_recorder, RECORD_EXCEPTION, values, ARRAY_COUNT(values));
     if (!hooks.has_exception)

@@ -11,8 +11,8 @@
 
 #include "kernel/arch/trap_frame.h"
 
-/* Goes over to the kernel's own mapping, and adds the sink and the hook of death. Before
- * the identity map goes; needs nothing. */
+/* Goes over to the kernel's own mapping, and adds the sink and the hook of death.
+ * Before the identity map goes; needs nothing. */
 void recorder_start(void);
 
 /* Claims the mapping in the aperture window. Needs kernel_space_init. */

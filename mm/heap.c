@@ -28,6 +28,7 @@ static u64 pages_of(u64 bytes)
 void heap_init(void)
 {
     memset(&heap, 0, sizeof(heap));
+    spin_init(&heap.lock, "heap");
     heap.taken[0] = 1; /* page 0 stays a guard for ever, and 0 means "none" in links */
     heap.search_from = 1;
 }
@@ -94,8 +95,7 @@ static bool run_grow(u64 first, u64 want, u64 bytes)
     u64 had = head->run_pages;
     u64 new_guard = first + had + RUN_GUARD;
     if (!heap_pages_are_free(new_guard, want - had) ||
-        heap_regions_prepare(new_guard, want - had) != STATUS_OK ||
-        heap_pages_arm(first + had, want - had) != STATUS_OK)
+        heap_pages_arm(first + had, want - had, new_guard, want - had) != STATUS_OK)
         return false;
     heap_pages_mark(new_guard, want - had);
     heap.stats.object_bytes += bytes - head->run_bytes;

@@ -81,15 +81,14 @@ static inline u64 heap_page_address(u64 page)
 MUST_USE enum status heap_pages_take(u64 pages, u64 guard, u64 align_pages, u64 *first);
 /* Disarms pages, gives frames and promises back; the pages are still taken. */
 void heap_pages_disarm(u64 first, u64 pages);
-/* Arms pages that are taken and forbidden. */
-MUST_USE enum status heap_pages_arm(u64 first, u64 pages);
+/* Promises and arms pages that are forbidden now, after making tables and descriptors for
+ * the (wider) range that will be taken. Nothing is armed or promised on failure. */
+MUST_USE enum status heap_pages_arm(u64 first, u64 pages, u64 tables_first,
+                                    u64 tables_pages);
 /* Marks pages as not taken. */
 void heap_pages_release(u64 first, u64 pages);
 void heap_pages_mark(u64 first, u64 pages);
 bool heap_pages_are_free(u64 first, u64 pages);
-/* Makes tables and descriptors for the regions of these pages. */
-MUST_USE enum status heap_regions_prepare(u64 first, u64 pages);
-
 /* --- heap_slab.c --- */
 u64 heap_class_bytes(u32 class_index);
 /* The smallest class that holds bytes and whose slots have the alignment; HEAP_CLASSES

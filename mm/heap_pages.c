@@ -102,7 +102,7 @@ static enum status region_prepare(u64 region)
     return STATUS_OK;
 }
 
-enum status heap_regions_prepare(u64 first, u64 pages)
+static enum status regions_prepare(u64 first, u64 pages)
 {
     enum status status = STATUS_OK;
     for (u64 region = first / HEAP_REGION_PAGES;
@@ -112,11 +112,18 @@ enum status heap_regions_prepare(u64 first, u64 pages)
     return status;
 }
 
-enum status heap_pages_arm(u64 first, u64 pages)
+enum status heap_pages_arm(u64 first, u64 pages, u64 tables_first, u64 tables_pages)
 {
+    /* The promise first: a request that memory cannot meet must not have made tables
+     * for it, which stay for ever. */
     enum status status = pmm_promise(pages);
     if (status != STATUS_OK)
         return status;
+    status = regions_prepare(tables_first, tables_pages);
+    if (status != STATUS_OK) {
+        pmm_promise_return(pages);
+        return status;
+    }
     for (u64 page = first; page < first + pages; page++) {
         bool armed = pte_arm(heap_page_entry(page));
         ASSERT_MSG(armed, "heap page V:%#lx is given twice", heap_page_address(page));
@@ -157,9 +164,7 @@ enum status heap_pages_take(u64 pages, u64 guard, u64 align_pages, u64 *first)
         start = run_find(1, HEAP_PAGES, total, guard, align_pages);
     if (start == HEAP_NO_PAGE)
         return STATUS_NO_SPACE;
-    enum status status = heap_regions_prepare(start, total);
-    if (status == STATUS_OK)
-        status = heap_pages_arm(start + guard, pages);
+    enum status status = heap_pages_arm(start + guard, pages, start, total);
     if (status != STATUS_OK)
         return status;
     heap_pages_mark(start, total);

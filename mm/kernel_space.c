@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/kernel_space.h"
 
+#include "kernel/arch/cpu_features.h"
 #include "kernel/base/assert.h"
 #include "mm/pmm.h"
 #include "mm/ram.h"
@@ -93,7 +94,7 @@ static enum status window_map(phys_t phys, u64 bytes, u64 bits, u64 *out)
         return STATUS_INVALID;
     u64 first = ALIGN_DOWN(phys.raw, PAGE_BYTES);
     u64 last = phys.raw + (bytes - 1);
-    if (last > ~0UL - PAGE_BYTES)
+    if (last >> cpu_phys_bits() != 0)
         return STATUS_INVALID;
     u64 flags = spin_lock_irqsave(&aperture_lock);
     enum status status = aperture_add(first, ALIGN_UP(last + 1 - first, PAGE_BYTES),

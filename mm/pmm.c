@@ -56,6 +56,13 @@ static bool pool_take(u64 *pool, u64 n)
     return false;
 }
 
+/* Frame numbers may come from anywhere: beyond the direct map they would wrap. */
+static bool pfn_is_ram(pfn_t pfn, u64 frames)
+{
+    return pfn.raw < DIRECT_MAP_BYTES >> PAGE_SHIFT &&
+           ram_contains(pfn_to_phys(pfn), frames * PAGE_BYTES);
+}
+
 /* --- areas --- */
 
 void area_words_init(u64 area)
@@ -74,15 +81,13 @@ static bool area_next_untouched(u64 *out)
 {
     while (pmm.open_span > 0) {
         const struct area_span *span = area_span_at(pmm.open_span - 1);
-        while (pmm.open_next < span->end) {
-            u64 area = pmm.open_next++;
-            if (*area_counter(area) & AREA_UNTOUCHED) {
-                *out = area;
+        while (pmm.open_end > span->first)
+            if (*area_counter(--pmm.open_end) & AREA_UNTOUCHED) {
+                *out = pmm.open_end;
                 return true;
             }
-        }
         if (--pmm.open_span > 0)
-            pmm.open_next = area_span_at(pmm.open_span - 1)->first;
+            pmm.open_end = area_span_at(pmm.open_span - 1)->end;
     }
     return false;
 }
@@ -95,8 +100,8 @@ static bool area_open_next(u64 *area)
     if (found) {
         area_words_init(*area);
         atomic_store_u16(area_counter(*area), AREA_FRAMES);
-        atomic_fetch_sub_u64(&pmm.untouched, AREA_FRAMES);
         atomic_fetch_add_u64(&pmm.unpromised, AREA_FRAMES);
+        atomic_fetch_sub_u64(&pmm.untouched, AREA_FRAMES);
     }
     spin_unlock_irqrestore(&pmm.open_lock, flags);
     return found;
@@ -106,6 +111,11 @@ static bool area_open_next(u64 *area)
 static bool unpromised_take(u64 n)
 {
     u64 area;
+    /* What all areas together cannot give is refused before one is opened for it. Areas
+     * move from `untouched` to `unpromised` in that order of addition, so the sum is
+     * never read too small. */
+    if (atomic_load_u64(&pmm.untouched) + atomic_load_u64(&pmm.unpromised) < n)
+        return false;
     while (!pool_take(&pmm.unpromised, n))
         if (!area_open_next(&area))
             return pool_take(&pmm.unpromised, n);
@@ -226,12 +236,12 @@ static bool area_take(u64 area, u32 order, pfn_t *out)
     return true;
 }
 
-/* Any open area that has the block, highest span first. */
+/* Any open area that has the block, the highest first. */
 static bool any_area_take(u32 order, pfn_t *out)
 {
     for (u32 i = area_span_count(); i-- > 0;) {
         const struct area_span *span = area_span_at(i);
-        for (u64 area = span->first; area < span->end; area++)
+        for (u64 area = span->end; area-- > span->first;)
             if (area_take(area, order, out))
                 return true;
     }
@@ -308,7 +318,7 @@ static enum status refuse(void)
 static bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner)
 {
     if (order > FRAME_ORDER_MAX || !IS_ALIGNED(pfn.raw, 1UL << order) ||
-        !ram_contains(pfn_to_phys(pfn), (u64)PAGE_BYTES << order))
+        !pfn_is_ram(pfn, 1UL << order))
         return false;
     if (*area_counter(area_of(pfn)) & AREA_UNTOUCHED)
         return false;
@@ -365,7 +375,10 @@ enum status pmm_promise(u64 frames)
 
 void pmm_promise_return(u64 frames)
 {
-    bool had = pool_take(&pmm.promised, frames);
+    /* A page fault that loses its race holds somebody's promise for a moment. */
+    bool had = false;
+    for (u32 tries = 0; !had && tries < PROMISE_TRIES; tries++)
+        had = pool_take(&pmm.promised, frames);
     ASSERT(had);
     atomic_fetch_add_u64(&pmm.unpromised, frames);
 }
@@ -398,7 +411,7 @@ enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
 
 struct frame pmm_frame(pfn_t pfn)
 {
-    if (pmm.total == 0 || !ram_contains(pfn_to_phys(pfn), PAGE_BYTES))
+    if (pmm.total == 0 || !pfn_is_ram(pfn, 1))
         return frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0);
     if (*area_counter(area_of(pfn)) & AREA_UNTOUCHED)
         return frame_make(OWNER_NONE, FRAME_NEW, 0, 0);

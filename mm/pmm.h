@@ -71,7 +71,8 @@ MUST_USE enum status pmm_free_raw(pfn_t pfn, u32 order, enum frame_owner owner);
 
 /* Takes given frames below 1 MiB, all of them OWNER_LOW, and gives them to owner;
  * contents are zeroed. STATUS_BUSY when one is not to be had, STATUS_RANGE
- * outside 1..255; nothing changes then. */
+ * outside 1..255, STATUS_INVALID for an owner that cannot hold them; nothing changes then.
+ * pmm_low_give returns them; contents are left alone. */
 MUST_USE enum status pmm_low_take(pfn_t first, u64 frames, enum frame_owner owner);
 MUST_USE enum status pmm_low_give(pfn_t first, u64 frames, enum frame_owner owner);
 

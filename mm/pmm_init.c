@@ -11,7 +11,8 @@
 #include "mm/pmm_internal.h"
 #include "mm/ram.h"
 
-/* Frames of an area that are not RAM become taken and ABSENT; returns how many are RAM. */
+/* Frames of an area that are not RAM become taken and ABSENT; returns how many are RAM.
+ */
 static u16 area_punch_holes(u64 area)
 {
     u16 ram = 0;
@@ -73,8 +74,8 @@ static void area_reserve_whole(u64 area, struct frame word)
     pmm.owned[frame_owner_of(word)] += AREA_FRAMES;
 }
 
-/* Names the owner of `count` free frames of one area, for good. The caller has made sure
- * that they are RAM. */
+/* Names the owner of `count` free frames of one area, for good. The caller has made
+ * sure that they are RAM. */
 static void area_reserve(u64 first, u64 count, enum frame_owner owner,
                          enum frame_state state)
 {
@@ -151,9 +152,10 @@ void pmm_init(phys_t root, const struct pmm_use *uses, u32 use_count)
     use_reserve(&(struct pmm_use){place.base, place.frames, OWNER_FRAME_TABLE});
 
     pmm.open_span = area_span_count();
-    pmm.open_next = area_span_at(pmm.open_span - 1)->first;
+    pmm.open_end = area_span_at(pmm.open_span - 1)->end;
+    spin_init(&pmm.open_lock, "frame areas");
     for (u32 i = 0; i < CPU_MAX; i++)
-        pmm.cpu[i].hint = pmm.open_next;
+        pmm.cpu[i].hint = pmm.open_end - 1;
 }
 
 void pmm_loader_reclaim(void)
@@ -202,8 +204,17 @@ static enum status low_range_move(pfn_t first, u64 frames, struct frame from,
     return status;
 }
 
+/* Owners that low frames can go to and come back from. */
+static bool owner_may_hold_low(enum frame_owner owner)
+{
+    return (u32)owner < OWNER_COUNT && owner != OWNER_NONE && owner != OWNER_LOW &&
+           owner != OWNER_FIRMWARE && owner != OWNER_LOADER;
+}
+
 enum status pmm_low_take(pfn_t first, u64 frames, enum frame_owner owner)
 {
+    if (!owner_may_hold_low(owner))
+        return STATUS_INVALID;
     enum status status = low_range_move(first, frames,
                                         frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1),
                                         frame_make(owner, FRAME_RESERVED, 0, 1));
@@ -214,6 +225,8 @@ enum status pmm_low_take(pfn_t first, u64 frames, enum frame_owner owner)
 
 enum status pmm_low_give(pfn_t first, u64 frames, enum frame_owner owner)
 {
+    if (!owner_may_hold_low(owner))
+        return STATUS_INVALID;
     return low_range_move(first, frames, frame_make(owner, FRAME_RESERVED, 0, 1),
                           frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1));
 }

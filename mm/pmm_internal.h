@@ -25,7 +25,7 @@ struct pmm {
 
     struct spinlock open_lock; /* guards the two below and the opening of areas */
     u32 open_span;             /* spans above this one are open wholly */
-    u64 open_next;
+    u64 open_end;  /* in that span, areas from here on are open */
 };
 
 extern struct pmm pmm;

@@ -9,6 +9,7 @@
 #include "kernel/base/string.h"
 #include "mm/frame_table.h"
 #include "mm/pmm_internal.h"
+#include "mm/ram.h"
 
 struct pmm_sums {
     u64 free; /* in open areas */
@@ -23,6 +24,16 @@ static void area_check(bool ok, u64 area, const char *what, u64 found, u64 expec
                    area << PAGE_2M_SHIFT, what, found, expected);
 }
 
+/* A free frame that is not zero was written after it was freed. */
+static bool frame_is_zero(pfn_t pfn)
+{
+    const u64 *word = pfn_to_ptr(pfn);
+    for (u32 i = 0; i < PAGE_BYTES / sizeof(*word); i++)
+        if (word[i] != 0)
+            return false;
+    return true;
+}
+
 static void area_sum(u64 area, struct pmm_sums *sums)
 {
     u16 counter = *area_counter(area);
@@ -32,15 +43,22 @@ static void area_sum(u64 area, struct pmm_sums *sums)
     }
     u64 clear = 0;
     for (u32 i = 0; i < AREA_FRAMES; i++) {
-        struct frame frame = *frame_at(pfn_make((area << AREA_ORDER) + i));
+        pfn_t pfn = pfn_make((area << AREA_ORDER) + i);
+        struct frame frame = *frame_at(pfn);
         enum frame_state state = frame_state_of(frame);
         bool taken = area_bits(area)[i / 64] >> (i % 64) & 1;
         bool free = state == FRAME_NEW || state == FRAME_ZERO;
         area_check(taken != free, area, "bit and state of a frame disagree", state,
                    taken);
         clear += !taken;
-        if (state != FRAME_ABSENT && !free)
-            sums->owned[frame_owner_of(frame)]++;
+        if (state == FRAME_ZERO)
+            area_check(frame_is_zero(pfn), area,
+                       "words of a free frame that are not zero", 1, 0);
+        if (state == FRAME_ABSENT || free)
+            continue;
+        area_check(frame_owner_of(frame) < OWNER_COUNT, area, "owner",
+                   frame_owner_of(frame), OWNER_COUNT);
+        sums->owned[frame_owner_of(frame)]++;
     }
     area_check(clear == counter, area, "counter against clear bits", counter, clear);
     sums->free += clear;

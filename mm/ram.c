@@ -3,7 +3,8 @@
 
 u64 ram_section_bits[RAM_SECTIONS / 64];
 
-/* NULL before ram_init: then nothing is RAM, so that the death of an early step can ask. */
+/* NULL before ram_init: then nothing is RAM, so that the death of an early step can
+ * ask. */
 static const struct memmap *clean_map;
 static u16
     ram_index[MEMMAP_RANGE_MAX]; /* positions of the RAM ranges in the clean map */

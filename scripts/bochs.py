@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Boots the image in Bochs, with its debugger in the terminal and magic breakpoints on.
 
-  bochs.py [--image build/plinth.img] [--config TEXT] [--bios latest|legacy|qemu|seabios]
-           [--cpu corei7_haswell_4770] [--mem 512M] [--display NAME] [--batch]
+  bochs.py [--image build/plinth.img] [--at PLACE] [--config TEXT]
+           [--bios latest|legacy|qemu|seabios] [--cpu corei7_haswell_4770] [--mem 512M]
+           [--display NAME] [--batch]
 
-Writes bochs.bxrc beside the image, for the Bochs that is installed. The serial port goes
-to bochs-serial.txt there. With the rfb display the screen is a VNC server on this machine.
+Writes bochs.bxrc beside the image, for the Bochs that is installed, and bochs.rc with the
+names of loader and kernel. PLACE is where to stop first: stage1, stage2, protected,
+longmode, early, moved, main, or a function; without one Bochs prompts before its first
+instruction. break=NAME,... or break=all in the configuration makes the magic breakpoints
+live (kernel/base/break.h lists them); each says its name on port E9, which is this
+terminal. The serial port goes to bochs-serial.txt. With the rfb display the screen is a VNC server on this machine.
 --batch runs without the debugger's prompt and adds test=all, a nonce and exit=1; its exit
 status is that of run.py --batch (see there).
 """
@@ -22,6 +27,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+import bochs_debug
 import disk_format as fmt
 import ktap
 import machine
@@ -261,25 +267,13 @@ class Bochs:
         return result
 
 
-def symbol_file(image, folder):
-    """The kernel's names for Bochs' debugger, at the address it runs at without a slide."""
-    kernel = os.path.join(os.path.dirname(image), 'kernel.elf')
-    if not os.path.isfile(kernel):
-        return None
-    from elf64 import Elf   # only the debugger wants names
-    path = os.path.join(folder, 'bochs.sym')
-    with open(path, 'w', encoding='ascii') as file:
-        for name, value in sorted(Elf.read(kernel).symbols().items(), key=lambda s: s[1]):
-            if re.fullmatch(r'[A-Za-z_]\w*', name):
-                file.write(f'{fmt.L["IMAGE_BASE"] + value:x} {name}\n')
-    return path
-
-
 def interactive(options, setup):
     """Bochs in this terminal. kaslr=off unless asked otherwise, so that names fit."""
     setup.config = merged_config(options.image, options.config, (('kaslr', 'off'),))
     setup.magic_break = True
     folder = os.path.dirname(os.path.abspath(options.image))
+    debug = bochs_debug.Debug(folder, setup.config)
+    start = debug.commands(options.at)      # before anything is written: it may refuse
     disk = os.path.join(folder, 'bochs.img')
     scratch = machine.scratch_folder()
     try:
@@ -291,15 +285,16 @@ def interactive(options, setup):
     with open(rc_file, 'w', encoding='utf-8') as file:
         file.write('\n'.join(lines) + '\n')
     command = ['bochs', '-q', '-unlock', '-f', rc_file]
-    symbols = symbol_file(options.image, folder)
-    if symbols:
-        start = os.path.join(folder, 'bochs.rc')
-        with open(start, 'w', encoding='utf-8') as file:
-            file.write(f'ldsym global "{symbols}"\n')
-        command += ['-rc', start]
+    if start:
+        commands = os.path.join(folder, 'bochs.rc')
+        with open(commands, 'w', encoding='utf-8') as file:
+            file.write('\n'.join(start) + '\n')
+        command += ['-rc', commands]
     screen = '; screen: VNC on this machine' if 'rfb' in lines[2] else ''
     print(f"bochs: c continues, q leaves; serial port: {folder}/bochs-serial.txt{screen}",
           file=sys.stderr)
+    for line in debug.notes():
+        print(f'bochs: {line}', file=sys.stderr)
     # Ctrl-C is for Bochs' debugger, which stops the machine and prompts. Its status is 1
     # after every session, also a good one: it says nothing.
     with keyboard_for_child() as child_signals:
@@ -333,6 +328,7 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument('--image', default='build/plinth.img')
     options.add_argument('--config', default='')
+    options.add_argument('--at', default='', metavar='PLACE')
     for name in ('bios', 'cpu', 'mem', 'display'):
         options.add_argument('--' + name, default=getattr(defaults, name))
     options.add_argument('--rubbish', action='store_true')

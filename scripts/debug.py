@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """QEMU stopped before its first instruction, gdb attached to it in this terminal.
 
-  debug.py --build build [--image ...] [--mem ...] [--cpu ...] [--machine ...] [--disk ...]
-           [--smp ...] [--config TEXT] [-- GDB ARGUMENTS]
+  debug.py --build build [--at PLACE] [--image ...] [--mem ...] [--cpu ...]
+           [--machine ...] [--disk ...] [--smp ...] [--config TEXT] [-- GDB ARGUMENTS]
 
-plinth.gdb loads the symbols of the loader and of the kernel, follows the kernel when it
-moves, and stops at stage1, at the kernel's entry and at kernel_main. kaslr=off is added
-unless --config says otherwise; any other slide works as well.
+PLACE is stage1, stage2, longmode, early, moved, main, or a function of the loader or the
+kernel. Without one it is stage1, and `continue` stops at each of the others in turn.
+plinth.gdb loads the symbols of the loader and of the kernel, which follow the kernel when
+it moves; its random place stays random. `help plinth` in gdb lists the commands.
 The serial port is logged to BUILD/debug-serial.txt; BUILD/debug-com1 is a socket to type
 into it from another terminal: socat -,raw,echo=0 BUILD/debug-com1
 """
@@ -20,9 +21,11 @@ import time
 
 import disk_format as fmt
 import machine
+from elf64 import Elf
 from run import (EXIT_EMULATOR, EXIT_PARAMETERS, add_machine_options,
                  keyboard_for_child, make_setup)
 
+PLACES = ('stage1', 'stage2', 'longmode', 'early', 'moved', 'main')
 SCRIPT = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'plinth.gdb')
 
 
@@ -44,9 +47,24 @@ def wait_for_socket(path, process, errors):
         time.sleep(0.02)
 
 
+def check_place(at, build):
+    """Refuses a place that gdb would wait for in vain."""
+    if not at or at in PLACES:
+        return
+    for name in ('disk.elf', 'kernel.elf'):
+        if at in Elf.read(os.path.join(build, name)).symbols():
+            return
+    raise machine.ParameterError(f'AT={at}: one of {", ".join(PLACES)}, or a function of the '
+                                 'loader or the kernel')
+
+
 def session(options, folder):
-    setup = make_setup(options, (('kaslr', 'off'),))
+    setup = make_setup(options)
     build = os.path.abspath(options.build)
+    for name in ('kernel.elf', 'disk.elf'):
+        if not os.path.isfile(os.path.join(build, name)):
+            raise machine.ParameterError(f'{build}: no {name} there (make builds it)')
+    check_place(options.at, build)
     for name in ('kernel.elf', 'disk.elf'):
         if not os.path.isfile(os.path.join(build, name)):
             raise machine.ParameterError(f'{build}: no {name} there (make builds it)')
@@ -66,6 +84,7 @@ def session(options, folder):
     try:
         wait_for_socket(stub, process, errors)
         environment = dict(os.environ, PLINTH_BUILD=build, PLINTH_GDB_STUB=stub,
+                           PLINTH_AT=options.at,
                            PLINTH_SCRIPTS=os.path.dirname(SCRIPT),
                            PLINTH_SERIAL_LOG=log)
         with keyboard_for_child() as child_signals:
@@ -84,6 +103,7 @@ def main():
         prog='debug.py', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument('--build', default='build')
+    options.add_argument('--at', default='', metavar='PLACE')
     add_machine_options(options)
     options.add_argument('gdb', nargs='*')
     options = options.parse_args()

@@ -28,7 +28,7 @@ chs_guess:
         mov     ecx, [esi + manifest_entry_bytes]
         mov     eax, ecx
         dec     eax
-        js      .lost
+        js      chs_guess_lost
         shr     eax, 15
         mov     ebx, eax
         add     eax, [esi + manifest_entry_first_chunk]
@@ -38,11 +38,11 @@ chs_guess:
         add     ebx, [esi + manifest_entry_disk_offset]
 
         inc     byte [disk_quick]
-        mov     esi, .heads
+        mov     esi, heads_tried
 .try:   xor     eax, eax
         lodsb
         test    eax, eax
-        jz      .lost
+        jz      chs_guess_lost
         mov     [chs_heads], eax
         mov     edi, BOUNCE_PHYS
         mov     eax, ebx
@@ -54,12 +54,16 @@ chs_guess:
         mov     edx, [chs_sectors]
         quirk   QUIRK_NO_GEOMETRY
 .end:   ret
-.lost:  die     LOADER_DISK_READ, "no packet reads and no geometry (AH=08h), none tried fits:", \
+; Also where parts.asm finds no manifest by such a geometry.
+global chs_guess_lost
+chs_guess_lost:
+        die     LOADER_DISK_READ, "no packet reads and no geometry (AH=08h), none tried fits:", \
                 " sectors=", {1, chs_sectors}, " last heads=", {1, chs_heads}, \
                 {TEXT_SUB, text_disk}
 
 ; The usual one first.
-.heads: db      255, 16, 240, 128, 64, 32, 15, 8, 4, 2, 0
+heads_tried:
+        db      255, 16, 240, 128, 64, 32, 15, 8, 4, 2, 0
 
 global chs_guessed
 chs_guessed:

@@ -21,6 +21,7 @@ error_die:
         pop     esi
         lodsb
         mov     [report_code], al
+        mov     byte [console_sink], 0          ; a line may have been under way (say.asm)
         cmp     byte [recorder_on], 0
         je      .sink
         call    recorder_death

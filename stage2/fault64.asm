@@ -17,6 +17,7 @@ extern gdt_tss, serial_present, recorder64_exception
 %define STUB_BYTES      5
 %define VECTORS_WITH_CODE 0x60227D00
 %define SERIAL_WAIT     0x20000
+%define DEPTH_NO_SCREEN 3                       ; faults in a row
 
 section .body
 bits 32
@@ -66,6 +67,13 @@ fault64_stubs:
 
 fault64:
         cld
+; A fault in here: the recorder is out of reach, at the next one the screen (put64); the first
+; facts are the ones to tell. After that there is nothing left to try.
+        inc     byte [rel fault_depth]
+        cmp     byte [rel fault_depth], DEPTH_NO_SCREEN
+        ja      .halt
+        cmp     byte [rel fault_depth], 1
+        ja      .report
 ; RCX = vector; the stack then holds an error code or not, RIP, CS, RFLAGS, RSP, SS.
         xchg    rcx, [rsp]
         mov     [rel fault_rax], rax
@@ -98,6 +106,7 @@ fault64:
         lea     rsi, [rel fault_rip]
         call    recorder64_exception
 
+.report:
         mov     edi, 0xB8000 + 20 * 160
         lea     rsi, [rel report]
 .next:  lodsb
@@ -143,6 +152,8 @@ put64:  push    rdx
         mov     edx, PORT_COM1
         out     dx, al
 .screen:
+        cmp     byte [rel fault_depth], DEPTH_NO_SCREEN
+        je      .end
         cmp     al, ' '
         jb      .end
         mov     ah, 0x4F
@@ -169,6 +180,7 @@ fault_rax:      dq 0
 fault_rcx:      dq 0
 fault_rdx:      dq 0
 fault_rdi:      dq 0
+fault_depth:    db 0
 
 %if LOADER_EXCEPTION_64 > 9
 %error "fault64.asm prints a one-digit number"

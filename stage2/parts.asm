@@ -8,6 +8,7 @@
 %include "stage2/stage2.inc"
 
 extern disk_read, crc32c, text_disk, stage2_head
+extern chs_heads, chs_guess_lost
 extern config_status, config_bytes, manifest_copy, disk_lba
 
 %define CONFIG_AT       BOUNCE_PHYS
@@ -55,6 +56,8 @@ parts_load:
 .done:  jmp     manifest_check
 
 .no_manifest:
+        cmp     dword [chs_heads], HEADS_UNKNOWN        ; then the disk may be whole
+        jae     chs_guess_lost
         cmp     byte [manifest_mixed], 0
         jne     .mixed
         die     LOADER_MANIFEST_DAMAGED, "both manifests are damaged or unreadable:", \

@@ -134,42 +134,44 @@ global recorder_death
 recorder_death:
         mov     byte [recorder_on], 0
         pushad
-        mov     edx, esp                        ; ESP at the call of error_die, about
-        mov     ecx, esi                        ; EIP: the text lies behind the call
         cmp     byte [report_code], LOADER_EXCEPTION_32
-        jne     .death
-        mov     ecx, [fault_eip]
-        mov     edx, [fault_esp]
-        add     edx, 8                          ; CS, EFLAGS
+        je      .exception
+; Not an exception: the place is the call of error_die, in front of the text.
+        mov     [fault_eip], esi
+        mov     [fault_esp], esp
+        jmp     .death
+.exception:
+        add     dword [fault_esp], 8            ; CS, EFLAGS
         mov     eax, [fault_vector]
-        mov     [staged + VALUE(0)], eax
-        mov     eax, [fault_error]
-        mov     [staged + VALUE(0) + 4], eax
-        call    .place
-        mov     eax, RECORD_EXCEPTION
-        call    event_write
-.death: mov     dword [staged + VALUE(0)], "L-00"
-        mov     al, [report_code]               ; two decimal digits
+        mov     edx, [fault_error]
+        mov     ebx, RECORD_EXCEPTION
+        call    .write
+.death: mov     al, [report_code]               ; two decimal digits
         aam     16
-        add     [staged + VALUE(0) + 2], ah
-        add     [staged + VALUE(0) + 3], al
-        call    .place
-        mov     eax, RECORD_DEATH
-        call    event_write
+        xchg    al, ah
+        shl     eax, 16
+        mov     ax, "L-"
+        add     eax, "00" << 16
+        xor     edx, edx
+        mov     ebx, RECORD_DEATH
+        call    .write
         popad
         ret
 
-; ECX = EIP, EDX = ESP, and the rest of the facts, into the record. There is no paging: CR3 = 0.
-.place: mov     [staged + VALUE(1)], ecx
-        mov     [staged + VALUE(4)], edx
+; In: EDX:EAX = the first value, EBX = kind. There is no paging: CR3 = 0.
+.write: mov     [staged + VALUE(0)], eax
+        mov     [staged + VALUE(0) + 4], edx
+        mov     eax, [fault_eip]
+        mov     [staged + VALUE(1)], eax
         mov     eax, [fault_cr2]
         mov     [staged + VALUE(2)], eax
-        push    edx
+        mov     eax, [fault_esp]
+        mov     [staged + VALUE(4)], eax
         rdtsc
         mov     [staged + VALUE(5)], eax
         mov     [staged + VALUE(5) + 4], edx
-        pop     edx
-        ret
+        mov     eax, ebx
+        jmp     event_write
 %if LOADER_EXCEPTION_32 > 9
 %error "recorder.asm compares LOADER_EXCEPTION_32 with a code in decimal digits"
 %endif

@@ -8,7 +8,7 @@
 
 %include "stage2/stage2.inc"
 
-extern disk_read, disk_limit_full, disk_write, disk_edd, disk_has_edd, base_marker, chs_guessed
+extern disk_read, disk_write, disk_edd, base_marker, chs_guessed
 extern config_bytes, last_boot_unread, previous_bank, disk_lba, disk_limit
 
 section .body
@@ -31,7 +31,6 @@ recorder_save:
         je      .slot
         add     ebx, DISK_PARTITION
 .slot:  push    dword [disk_limit]
-        mov     byte [disk_write], 1
         mov     edx, RECORDER_PHYS
 .bank:  mov     edi, BOUNCE_PHYS
         mov     ecx, RECORDER_BANK_BYTES / 4
@@ -47,8 +46,22 @@ recorder_save:
 .write: mov     edi, BOUNCE_PHYS
         mov     ecx, RECORDER_BANK_BYTES
         mov     eax, ebx
+        mov     byte [disk_write], 1
+        call    disk_read
+        mov     byte [disk_write], 0
+        jc      .failed
+; Read back: some BIOSes count a failed sector as written, some sticks only pretend.
         call    disk_read
         jc      .failed
+        mov     ecx, RECORDER_BANK_BYTES / 4
+        cmp     edx, [previous_bank]
+        jne     .empty
+        mov     esi, edx
+        repe cmpsd
+        jmp     .same
+.empty: xor     eax, eax
+        repe scasd
+.same:  jne     .failed
         add     ebx, RECORDER_BANK_BYTES
         add     edx, RECORDER_BANK_BYTES
         cmp     edx, RECORDER_PHYS + RECORDER_BYTES
@@ -59,8 +72,7 @@ recorder_save:
         mov     edx, [disk_lba]
         quirk   QUIRK_RECORDER_UNSAVED
 ; Reads go on as if nothing had happened.
-.done:  mov     byte [disk_write], 0
-        pop     dword [disk_limit]
+.done:  pop     dword [disk_limit]
 .end:   ret
 .guessed:
         xor     ecx, ecx

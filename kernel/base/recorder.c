@@ -2,14 +2,22 @@
  *
  * Records of the flight recorder.
  *
- * A record is written as eight words in ascending order, the checksum with the last.
- * The bank is uncached, so the stores arrive in that order: until the last one has, the
- * slot holds a mixture that no checksum fits, and the record it replaces was the oldest
- * of its ring. The text is summed from the source, never read back: a read of uncached
- * memory costs a trip to it, a store does not.
+ * A record is written as eight words, the one with sequence number and kind last. The
+ * bank is uncached, so the stores arrive in that order, and a slot holds the old
+ * record, none, or the new one. With the number first, a slot that the loader has
+ * emptied (by a sequence number of 0 alone) would come to life with what an earlier
+ * boot left in it, until the next store. The text is summed from the source, never read
+ * back: a read of uncached memory costs a trip to it, a store does not.
+ *
+ * RECORDER_HOOK runs behind each store. A host program that looks into half-written
+ * records defines it; in the kernel it is nothing.
  */
 #include "kernel/base/recorder.h"
 #include "kernel/base/atomic.h"
+
+#ifndef RECORDER_HOOK
+#define RECORDER_HOOK() ((void)0)
+#endif
 
 #define RECORD_WORDS 8
 #define TEXT_WORDS   (RECORDER_TEXT_BYTES / 8)
@@ -44,102 +52,125 @@ static inline volatile u64 *slot_of(void *bank, u32 index)
     return (volatile u64 *)((u8 *)bank + (u64)index * RECORDER_RECORD_BYTES);
 }
 
-/* The first word: a sequence number of its own, the kind, the length. */
-static inline u32 slot_begin(volatile u64 *slot, u32 sequence, u16 kind, u64 length)
+static inline void slot_store(volatile u64 *slot, u32 index, u64 word)
 {
-    u64 word = sequence | (u64)kind << 32 | length << 48;
+    slot[index] = word;
+    RECORDER_HOOK();
+}
 
-    slot[0] = word;
-    return sum_word(RECORDER_SEED, word);
+/* The first word: a sequence number of its own, the kind, the length. */
+static inline u64 head_word(u32 sequence, u16 kind, u64 length)
+{
+    return sequence | (u64)kind << 32 | length << 48;
 }
 
 static inline u32 slot_add(volatile u64 *slot, u32 sum, u32 index, u64 word)
 {
-    slot[index] = word;
+    slot_store(slot, index, word);
     return sum_word(sum, word);
 }
 
-/* The last word: a reserved zero below, the checksum above. */
-static inline void slot_end(volatile u64 *slot, u32 sum)
+/* The last word, a reserved zero below, the checksum above; then the first. */
+static inline void slot_end(volatile u64 *slot, u32 sum, u64 head)
 {
-    slot[RECORD_WORDS - 1] = (u64)rotate(sum, 5) << 32;
+    slot_store(slot, RECORD_WORDS - 1, (u64)rotate(sum, 5) << 32);
+    slot_store(slot, 0, head);
 }
 
 void recorder_event(struct recorder *recorder, u16 kind, const u64 *values, u32 count)
 {
     u32 sequence, sum;
     volatile u64 *slot;
+    u64 head;
 
     if (recorder->bank == NULL)
         return;
-    sequence = atomic_fetch_add_u32(&recorder->event_sequence, 1) + 1;
+    sequence = atomic_fetch_add_u32(&recorder->event_next, 1);
     slot = slot_of(recorder->bank,
                    RECORDER_EVENT_FIRST + sequence % RECORDER_EVENT_COUNT);
-    sum = slot_begin(slot, sequence, kind, MIN(count, RECORDER_VALUES) * sizeof(u64));
+    head = head_word(sequence, kind, MIN(count, RECORDER_VALUES) * sizeof(u64));
+    sum = sum_word(RECORDER_SEED, head);
     for (u32 i = 0; i < RECORDER_VALUES; i++)
         sum = slot_add(slot, sum, 1 + i, i < count ? values[i] : 0);
-    slot_end(slot, sum);
+    slot_end(slot, sum, head);
 }
 
-static inline volatile u64 *log_slot(struct recorder *recorder, u32 *sequence)
+/* Eight bytes of text. Summed from the text itself, not from the loaded word: a memory
+ * operand costs no instruction of its own. */
+static inline u32 slot_add_text(volatile u64 *slot, u32 sum, u32 index,
+                                const char *text)
 {
-    *sequence = atomic_fetch_add_u32(&recorder->log_sequence, 1) + 1;
-    return slot_of(recorder->bank, RECORDER_LOG_FIRST + *sequence % RECORDER_LOG_COUNT);
+    u32 low, high;
+
+    __builtin_memcpy(&low, text, sizeof(low));
+    __builtin_memcpy(&high, text + 4, sizeof(high));
+    sum = rotate(sum, 5) ^ low;
+    sum = rotate(sum, 5) ^ high;
+    slot_store(slot, index, word_load(text));
+    return sum;
 }
 
-/* A full record; written out, because a loop would cost as much as its body. */
-static inline void log_whole(struct recorder *recorder, const char *text)
-{
-    u32 sequence, sum;
-    volatile u64 *slot = log_slot(recorder, &sequence);
-
-    sum = slot_begin(slot, sequence, RECORD_LOG, RECORDER_TEXT_BYTES);
-    sum = slot_add(slot, sum, 1, word_load(text));
-    sum = slot_add(slot, sum, 2, word_load(text + 8));
-    sum = slot_add(slot, sum, 3, word_load(text + 16));
-    sum = slot_add(slot, sum, 4, word_load(text + 24));
-    sum = slot_add(slot, sum, 5, word_load(text + 32));
-    sum = slot_add(slot, sum, 6, word_load(text + 40));
-    slot_end(slot, sum);
-}
-
-/* Fewer than eight bytes as a word with zeros behind them. Never reads outside them. */
-static inline u64 word_of(const char *text, u64 bytes)
+/* The last bytes of a piece, fewer than eight, as a word with zeros behind them. Reads
+ * what stands before them when there is enough of it, but nothing outside the piece. */
+static inline u64 word_of_end(const char *end, u64 bytes, u64 piece_bytes)
 {
     u64 word = 0;
 
-    for (u64 i = 0; i < bytes; i++)
-        word |= (u64)(u8)text[i] << 8 * i;
+    if (piece_bytes >= 8)
+        return word_load(end - 8) >> (64 - 8 * bytes);
+    for (u64 i = 1; i <= bytes; i++)
+        word = word << 8 | (u8)end[-(int)i];
     return word;
 }
 
-/* The rest of a text, less than a record. */
-static inline void log_rest(struct recorder *recorder, const char *text, u64 bytes)
+static inline u32 slot_add_piece(volatile u64 *slot, u32 sum, u32 index,
+                                 const char *text, u64 bytes)
 {
-    u32 sequence, sum, index = 1;
-    volatile u64 *slot = log_slot(recorder, &sequence);
-    const char *end = text + bytes;
+    u64 before = (index - 1) * sizeof(u64);
 
-    sum = slot_begin(slot, sequence, RECORD_LOG, bytes);
-    for (; (u64)(end - text) >= 8; text += 8)
-        sum = slot_add(slot, sum, index++, word_load(text));
-    if (text != end)
-        sum = slot_add(slot, sum, index++, word_of(text, (u64)(end - text)));
-    for (; index <= TEXT_WORDS; index++)
-        sum = slot_add(slot, sum, index, 0);
-    slot_end(slot, sum);
+    if (bytes >= before + sizeof(u64))
+        return slot_add_text(slot, sum, index, text + before);
+    if (bytes <= before)
+        return slot_add(slot, sum, index, 0);
+    return slot_add(slot, sum, index, word_of_end(text + bytes, bytes - before, bytes));
 }
 
-void recorder_log(struct recorder *recorder, const char *text, u64 bytes)
+/* At most a record's text. Written out, because a loop would cost as much as its body;
+ * with a constant length the comparisons go away. */
+static inline void log_piece(volatile u64 *slot, u32 sequence, const char *text,
+                             u64 bytes)
 {
-    if (recorder->bank == NULL)
+    u64 head = head_word(sequence, RECORD_LOG, bytes);
+    u32 sum = sum_word(RECORDER_SEED, head);
+
+    sum = slot_add_piece(slot, sum, 1, text, bytes);
+    sum = slot_add_piece(slot, sum, 2, text, bytes);
+    sum = slot_add_piece(slot, sum, 3, text, bytes);
+    sum = slot_add_piece(slot, sum, 4, text, bytes);
+    sum = slot_add_piece(slot, sum, 5, text, bytes);
+    sum = slot_add_piece(slot, sum, 6, text, bytes);
+    slot_end(slot, sum, head);
+}
+
+void recorder_log(struct recorder *recorder, const char *text, u32 bytes)
+{
+    u8 *bank = recorder->bank;
+    u32 count = (bytes + RECORDER_TEXT_BYTES - 1) / RECORDER_TEXT_BYTES, sequence;
+    volatile u64 *slot;
+
+    if (bank == NULL)
         return;
-    for (; bytes >= RECORDER_TEXT_BYTES; bytes -= RECORDER_TEXT_BYTES) {
-        log_whole(recorder, text);
+    sequence = atomic_fetch_add_u32(&recorder->log_next, count);
+    slot = slot_of(bank, RECORDER_LOG_FIRST) +
+           sequence % RECORDER_LOG_COUNT * RECORD_WORDS;
+    for (; bytes > RECORDER_TEXT_BYTES; bytes -= RECORDER_TEXT_BYTES) {
+        log_piece(slot, sequence++, text, RECORDER_TEXT_BYTES);
         text += RECORDER_TEXT_BYTES;
+        slot += RECORD_WORDS;
+        if (slot == slot_of(bank, RECORDER_LOG_FIRST + RECORDER_LOG_COUNT))
+            slot = slot_of(bank, RECORDER_LOG_FIRST);
     }
-    if (bytes != 0)
-        log_rest(recorder, text, bytes);
+    log_piece(slot, sequence, text, bytes);
 }
 
 /* --- reading --- */
@@ -197,16 +228,16 @@ void recorder_open(struct recorder *recorder, void *bank)
     recorder->bank = NULL;
     if (!recorder_read(bank, 0, &head))
         return;
-    recorder->event_sequence = newest_sequence(bank, RECORDER_EVENT_FIRST,
+    recorder->event_next = 1 + newest_sequence(bank, RECORDER_EVENT_FIRST,
                                                RECORDER_EVENT_COUNT);
-    recorder->log_sequence = newest_sequence(bank, RECORDER_LOG_FIRST,
-                                             RECORDER_LOG_COUNT);
+    recorder->log_next = 1 +
+                         newest_sequence(bank, RECORDER_LOG_FIRST, RECORDER_LOG_COUNT);
     recorder->bank = bank;
 }
 
 /* Calls each for a ring's records from the oldest to the newest. */
-static void ring_for_each(const void *bank, u32 first, u32 count,
-                          recorder_each_fn each, void *context)
+static void ring_for_each(const void *bank, u32 first, u32 count, recorder_each_fn each,
+                          void *context)
 {
     u32 newest = newest_sequence(bank, first, count);
     u32 sequence = newest > count ? newest - count + 1 : 1;

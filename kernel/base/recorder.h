@@ -5,8 +5,8 @@
  *
  * Owns:     nothing; a bank is memory given by pointer, mapped uncached.
  * Does not: know where the bank lies, or what a death is.
- * Locking:  none. Each record has a slot of its own, taken by one atomic step, so that a
- *           trap or another CPU in the middle of a record spoils nothing.
+ * Locking:  none. Each record has a slot of its own, taken by one atomic step: a trap
+ *           or another CPU in the middle of a record spoils nothing.
  * Context:  any: early code, NMI, the path of death. Nothing is called.
  * Cost:     about 70 instructions and eight stores to uncached memory a record.
  */
@@ -21,8 +21,8 @@
 /* A bank that is being written. With bank NULL every function does nothing. */
 struct recorder {
     void *bank;
-    u32 event_sequence; /* of the newest record in each ring */
-    u32 log_sequence;
+    u32 event_next; /* sequence numbers of the records to come, from 1 */
+    u32 log_next;
 };
 
 /* Goes on where the records of the bank end. The bank's head must be valid, else the
@@ -32,8 +32,8 @@ void recorder_open(struct recorder *recorder, void *bank);
 /* One event with up to RECORDER_VALUES values; the others are 0. */
 void recorder_event(struct recorder *recorder, u16 kind, const u64 *values, u32 count);
 
-/* Text of any length, in as many log records as it takes. */
-void recorder_log(struct recorder *recorder, const char *text, u64 bytes);
+/* Text of one byte or more, in as many log records as it takes. */
+void recorder_log(struct recorder *recorder, const char *text, u32 bytes);
 
 /* Copies the record at an index of its bank (0: the head). False: what lies there is
  * not a record, or one that does not belong there; then *out means nothing. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * This boot's bank of the flight recorder, from the kernel's first milestone to its end.
+ * This boot's bank of the flight recorder, from the kernel's first milestone to its
+ * end.
  *
  * The loader has opened the bank and mapped it uncached; boot_info says which it is. It
  * is written at its physical address until the identity map goes, and at RECORDER_VIRT

@@ -9,7 +9,12 @@
 #include "kernel/early/early.h"
 #include "kernel/early/handover.h"
 
+/* Ranges smaller than this are left alone while there are others: hundreds of them
+ * would fill the list of uses. */
+#define CRUMB_BYTES 0x10000
+
 static struct {
+    bool crumbs; /* now taking what is left in small ranges */
     u64 next;
     u64 payload_begin;
     u64 payload_end;
@@ -29,7 +34,8 @@ static u64 bump_candidate(u64 from)
     const struct memmap *map = &handover.map;
     for (u32 i = 0; i < map->count; i++) {
         const struct memmap_range *range = &map->ranges[i];
-        if (range->type != E820_USABLE)
+        bool crumb = range->bytes < CRUMB_BYTES;
+        if (range->type != E820_USABLE || crumb != bump.crumbs)
             continue;
         u64 frame = MAX(from, range->base);
         if (frame >= bump.payload_begin && frame < bump.payload_end)
@@ -61,6 +67,10 @@ static void bump_record(u64 frame, u32 kind)
 u64 bump_frame(u32 kind)
 {
     u64 frame = bump_candidate(bump.next);
+    if (frame >= BOOT_MAP_END && !bump.crumbs) {
+        bump.crumbs = true;
+        frame = bump_candidate(HIGH_MEMORY_PHYS);
+    }
     if (frame >= BOOT_MAP_END)
         early_die(EA_NO_ROOM,
                   "no RAM below 4 GiB is left for page tables; %u pieces are used, the "

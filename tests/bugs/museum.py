@@ -103,7 +103,7 @@ class Museum:
         if run.emulator == 'bochs':
             with bochs.Bochs(setup, wall=WALL) as vm:
                 result = vm.finish(NONCE)
-                return result, ktap.plain(f'{result.serial}\n{result.e9}')
+                return result, ktap.plain(result.serial or result.e9)
         with qemu.Qemu(setup, wall=WALL, cpu_seconds=CPU_SECONDS,
                        rubbish_folder=self.rubbish) as vm:
             result = vm.finish(NONCE)
@@ -113,7 +113,7 @@ class Museum:
                                 seconds=10)
                 except machine.EmulatorError:
                     pass
-            return result, ktap.plain(f'{vm.serial}\n{vm.e9()}')
+            return result, ktap.plain(vm.serial or vm.e9())
 
     def clean_visit(self, run, config):
         """(reason, text) without a bug; the same machine is asked only once."""
@@ -166,9 +166,11 @@ def rank_of(bug, visit):
 
 
 def message_of(bug, visit):
-    death = ktap.death(visit.text)
-    return (bug.naming(visit.text) or (death and death[1]) or
-            (visit.failed and f'not ok {visit.failed[0]}') or visit.reason)
+    """What a reader gets to see first, and behind it the line that names the bug."""
+    death, line = ktap.death(visit.text), bug.naming(visit.text)
+    head = death[1] if death else \
+        f'not ok: {", ".join(visit.failed[:3])}' if visit.failed else visit.reason
+    return head if line in (None, head) else f'{head} / {line}'
 
 
 def seen(bug, visits):

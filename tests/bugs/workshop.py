@@ -88,9 +88,17 @@ class Workshop:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 shutil.copyfile(source, path)
                 shutil.copymode(source, path)
+                if name == 'Makefile':
+                    self._forget()
 
     def apply(self, bug):
         patch(bug, self.folder)
+        if 'Makefile' in touched(bug):
+            self._forget()
+
+    def _forget(self):
+        """Other flags may make other objects of the same sources."""
+        shutil.rmtree(os.path.join(self.folder, OUT), ignore_errors=True)
 
     def build(self):
         """(built, what make said). A build that fails leaves no image behind."""

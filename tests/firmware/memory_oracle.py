@@ -8,6 +8,7 @@ have no width.
 from collections import Counter
 
 PAGE, MIB, GIB = 0x1000, 1 << 20, 1 << 30
+ENOUGH, LAST_PAGE = 16 * MIB, 4 * GIB - PAGE
 USABLE, RESERVED, ACPI, NVS, BAD, PERSISTENT = 1, 2, 3, 4, 5, 7
 WORSE_AND_WORSE = (USABLE, PERSISTENT, ACPI, NVS, RESERVED, BAD)
 VGA_HOLE, HIGH_MEMORY = 0xA0000, MIB
@@ -17,7 +18,8 @@ DIRECT_MAP_LIMIT = 64 << 40
 E820_MAX = 1024
 
 SOURCE_E820, SOURCE_E801, SOURCE_88 = 1, 2, 3
-E820_FAILED, E820_CF_END, E820_ENDLESS, E801_FAILED, INSANE, DISAGREES = range(22, 28)
+E820_FAILED, E820_CF_END, E820_ENDLESS, E801_FAILED = 22, 23, 24, 25
+INSANE, DISAGREES, MAP_SMALL = 26, 27, 28
 # MEMMAP_... bits of a raw entry's notes that follow from the entry alone.
 ZERO_LENGTH, WRAPPED, ABOVE_LIMIT, UNKNOWN_TYPE = 2, 4, 8, 16
 ENTRY_NOTES = ZERO_LENGTH | WRAPPED | ABOVE_LIMIT | UNKNOWN_TYPE
@@ -111,11 +113,45 @@ def low_top_by_map(low_top, entries):
     return min([low_top] + lower)
 
 
-def old_entries(low_top, from_1m_kib, from_16m_64k=0):
-    """E801h's and 88h's answers as entries."""
-    found = [(0, low_top, USABLE), (MIB, from_1m_kib << 10, USABLE),
-             (16 * MIB, from_16m_64k << 16, USABLE)]
-    return [entry for entry in found if entry[1]]
+def below_4g(entries):
+    """(base, end, type) in whole pages as a loader without 64-bit numbers sees them."""
+    for base, count, kind in entries:
+        if base < LAST_PAGE and count:
+            inward = kind == USABLE
+            end = min(base + count, LAST_PAGE)
+            pages = (ceil(base), floor(end)) if inward else (floor(base), ceil(end))
+            if pages[0] < pages[1]:
+                yield (*pages, kind)
+
+
+def is_small(entries):
+    """Whether E820h tells of so little that the older services are asked too."""
+    return sum(end - base for base, end, kind in below_4g(entries)
+               if kind == USABLE) < ENOUGH
+
+
+def speaks_of(entries, base, count):
+    """Whether entries of any type name all of base..base+count."""
+    for begin, end, _ in sorted(below_4g(entries)):
+        if begin <= base < end:
+            count, base = count - (end - base), end
+    return count <= 0
+
+
+def old_answers(says):
+    """What E801h and 88h tell: (ranges from 1 MiB up, source or 0, the quirks noted)."""
+    if isinstance(says.e801, tuple):
+        for from_1m_kib, from_16m_64k in (says.e801[:2], says.e801[2:]):
+            if from_1m_kib or from_16m_64k:
+                return [(MIB, from_1m_kib << 10, USABLE),
+                        (16 * MIB, from_16m_64k << 16, USABLE)], SOURCE_E801, []
+    if isinstance(says.ext88, tuple) and says.ext88[0]:
+        return [(MIB, says.ext88[0] << 10, USABLE)], SOURCE_88, [(E801_FAILED, 0, 0)]
+    return [], 0, [(E801_FAILED, 0, 0)]
+
+
+def old_raw(ranges, source):
+    return [(*entry, 0, 0, source) for entry in ranges if entry[1]]
 
 
 def raw_map(says, low_top):
@@ -126,21 +162,22 @@ def raw_map(says, low_top):
         if says.end:
             quirks.append((E820_CF_END, count, 0))
         # The buffer was preset with 1, and 20 bytes leave it so.
-        return [(base, length, kind, rest if says.answer_bytes == 24 else 1,
-                 says.answer_bytes, SOURCE_E820)
-                for base, length, kind, rest in says.table], quirks
+        raw = [(base, length, kind, rest if says.answer_bytes == 24 else 1,
+                says.answer_bytes, SOURCE_E820)
+               for base, length, kind, rest in says.table]
+        entries = [entry[:3] for entry in raw]
+        if not is_small(entries) or count > E820_MAX - 2:
+            return raw, quirks
+        ranges, source, more = old_answers(says)
+        added = old_raw([entry for entry in ranges
+                         if not speaks_of(entries, *entry[:2])], source)
+        if added:
+            more = more + [(MAP_SMALL, source, len(added))]
+        return raw + added, quirks + more
     if count:
         quirks.append((E820_ENDLESS, E820_MAX, 0))
     quirks.append((E820_FAILED, min(count, E820_MAX), 0))
-
-    def old(source, *kib):
-        return [(*entry, 0, 0, source) for entry in old_entries(low_top, *kib)], quirks
-
-    if isinstance(says.e801, tuple):
-        pairs = [pair for pair in (says.e801[:2], says.e801[2:]) if any(pair)]
-        if pairs:
-            return old(SOURCE_E801, *pairs[0])
-    quirks.append((E801_FAILED, 0, 0))
-    if isinstance(says.ext88, tuple) and says.ext88[0]:
-        return old(SOURCE_88, says.ext88[0])
-    return [], quirks
+    ranges, source, more = old_answers(says)
+    if not source:
+        return [], quirks + more
+    return old_raw([(0, low_top, USABLE)] + ranges, source), quirks + more

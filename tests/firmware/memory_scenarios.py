@@ -197,6 +197,13 @@ def form_cases():
     e801 = (15 * 1024, 40 * 16, 0, 0)   # 1..16 MiB, 16..56 MiB
     yield Case('entries_1100_e801', Scenario(pieces(TABLE_MAX), e801=e801))
     yield Case('entries_1100', Scenario(pieces(TABLE_MAX)), 'L-20')
+    small = LOW + [(MIB, 3 * MIB, USABLE)] + ROM
+    yield Case('small_e801', Scenario(small, e801=e801))
+    yield Case('small_ext88', Scenario(small, ext88=(30 * 1024,)))
+    yield Case('small_all_known', Scenario(
+        LOW + [(14 * MIB, 2 * MIB, NVS), (MIB, 13 * MIB, USABLE)] + ROM,
+        e801=(15 * 1024, 0, 0, 0)))
+    yield Case('small_and_no_more', Scenario(small), 'L-22')
     yield Case('entries_0', Scenario([], e801=e801))
     yield Case('e801', Scenario(REFUSE, e801=e801))
     yield Case('e801_cx_dx', Scenario(REFUSE, e801=(0, 0, 15 * 1024, 24 * 16)))
@@ -221,6 +228,9 @@ def place_cases():
         HONEST + [(40 * MIB, 3 * MIB, RESERVED)]))
     yield Case('recorder_reserved', Scenario(HONEST + [(0x110000, 0x10000, RESERVED)]))
     yield Case('recorder_in_part', Scenario(HONEST + [(0x118800, 0x100, ACPI)]))
+    yield Case('no_run_holds_it', Scenario(
+        HONEST + [(at, 1, RESERVED) for at in range(4 * MIB, PLAY_END, 4 * MIB)],
+        e801=(15 * 1024, 40 * 16, 0, 0)), 'L-22')
     yield Case('low_reserved', Scenario(HONEST + [(0x70001, 1, ACPI)]))
     yield Case('page_0_reserved', Scenario([(0, 16, RESERVED)] + HONEST))
     yield Case('low_reserved_too_low', Scenario(HONEST + [(0x40FFF, 1, RESERVED)]),

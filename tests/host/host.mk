@@ -18,6 +18,7 @@ format_test_SRC := kernel/base/format.c
 heap_test_SRC := mm/heap.c mm/heap_pages.c mm/heap_slab.c mm/heap_verify.c \
 	mm/page_table.c tests/host/heap_world.c tests/host/heap_oracle.c
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
+recorder_test_SRC := kernel/base/recorder.c
 reloc_test_SRC := kernel/early/reloc.c
 string_test_SRC := tests/host/string_renamed.c
 symbols_test_SRC := kernel/symbols.c kernel/base/format.c

@@ -28,6 +28,8 @@
     T(fault_text_write) T(fault_rodata_write) T(fault_data_execute)                    \
     T(fault_identity) T(fault_direct_map_hole) T(fault_aperture_end) T(fault_not_canonical) \
     T(ist_stacks) T(spurious_interrupts)                                               \
+    /* recorder_selftest.c */                                                          \
+    T(recorder_map) T(recorder_story) T(recorder_log)                                  \
     /* after everything */                                                             \
     T(nothing_leaked)
 
@@ -38,7 +40,8 @@
     T(die_undefined) T(die_divide) T(die_assert) T(die_double_free) T(die_bad_free)    \
     T(die_init_order) T(die_physical_pointer) T(die_nmi) T(die_triple_fault)
 
-#define SELFTEST_BENCH_LIST(T) T(bench_heap_fault) T(bench_frames) T(bench_heap)
+#define SELFTEST_BENCH_LIST(T)                                                         \
+    T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_recorder)
 
 /* clang-format on */
 #define SELFTEST_DECLARE(name) void test_##name(struct selftest *t);

@@ -2,6 +2,7 @@
  *
  * The range functions of mm/page_table and the aperture window on top of them.
  */
+#include "kernel/arch/cpu_features.h"
 #include "kernel/arch/instr.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
@@ -39,6 +40,15 @@ void test_map_unmap(struct selftest *t)
     struct pt_walk walk;
     page_table_walk_raw(read_cr3(), SCRATCH, &walk);
     CHECK_EQUAL(t, walk.end, PT_NOT_PRESENT);
+
+    /* Another frame at the same address: without the flush the old one would still
+     * show. */
+    pfn_t other;
+    CHECK_EQUAL(t, pmm_alloc(0, OWNER_TEST, &other), STATUS_OK);
+    CHECK_EQUAL(t, map(SCRATCH, pfn_to_phys(other).raw, PAGE_BYTES), STATUS_OK);
+    CHECK_EQUAL(t, *(volatile u64 *)SCRATCH, 0);
+    CHECK_EQUAL(t, unmap(SCRATCH, PAGE_BYTES), STATUS_OK);
+    CHECK_EQUAL(t, pmm_free(other, 0, OWNER_TEST), STATUS_OK);
     CHECK_EQUAL(t, pmm_free(frame, 0, OWNER_TEST), STATUS_OK);
 
     /* A large page where it fits, small ones at the rims; nobody touches what is mapped
@@ -72,6 +82,12 @@ void test_map_refuses(struct selftest *t)
     CHECK_EQUAL(t, map(~0UL - 0xFFF, 0x1000, 2 * PAGE_BYTES), STATUS_INVALID);
     CHECK_EQUAL(t, map(SCRATCH, ~0UL - 0xFFF, PAGE_BYTES), STATUS_INVALID);
     CHECK_EQUAL(t, map(SCRATCH, 1UL << 52, PAGE_BYTES), STATUS_INVALID);
+    volatile void *beyond = NULL; /* more than the CPU can address */
+    CHECK_EQUAL(
+        t,
+        mmio_map(phys_make((1UL << 51) + (cpu_phys_bits() == 52 ? 1UL << 52 : 0)), 16,
+                 PAGE_CACHE_UC, &beyond),
+        STATUS_INVALID);
     /* Over a mapping, half over one, over a large page: refused, and what was there
      * stays. */
     CHECK_EQUAL(t, map(image, 0x1000, PAGE_BYTES), STATUS_EXISTS);

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The `plinth` commands. They read the machine, they never run code of it."""
+import os
+
+import gdb
+
+import inspect_cpu
+import inspect_kernel
+import walks
+from guest import GuestError, Image, number, phys_read, quietly
+
+
+class Plinth(gdb.Command):
+    """Plinth's own commands: plinth walk, map, regs, gdt, idt, real, frames, heap, log, ..."""
+
+    def __init__(self):
+        super().__init__('plinth', gdb.COMMAND_DATA, prefix=True)
+
+    def invoke(self, _argument, _tty):
+        print(quietly('help plinth').partition('List of plinth subcommands:')[2].strip())
+
+
+def command(name, run, text):
+    """One subcommand: run(argument) with the argument's text."""
+
+    def invoke(_self, argument, _tty):
+        Image.follow()
+        run(argument.strip())
+
+    kind = type(name, (gdb.Command,), {'__doc__': text, 'invoke': invoke})
+    kind(f'plinth {name}', gdb.COMMAND_DATA)
+
+
+def count_of(argument, default):
+    if not argument:
+        return default
+    if not argument.isdecimal():
+        raise GuestError(f'{argument}: a number of lines')
+    return int(argument)
+
+
+def show_serial(argument):
+    with open(os.environ['PLINTH_SERIAL_LOG'], errors='replace', newline='') as file:
+        lines = file.read().replace('\r\n', '\n').rstrip().split('\n')
+    print('\n'.join(lines[-count_of(argument, 20):]))
+
+
+def show_phys(argument):
+    """ADDRESS [BYTES]: sixteen bytes a line."""
+    place, _, count = argument.partition(' ')
+    address, count = number(place), min(number(count or '64', 'count'), 4096)
+    raw = phys_read(address, count)
+    for at in range(0, count, 16):
+        part = raw[at:at + 16]
+        text = ''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in part)
+        print(f'  P:{address + at:012x}  {part.hex(" "):47}  {text}')
+
+
+COMMANDS = (
+    ('real', lambda a: inspect_cpu.show_real(count_of(a, 8)),
+     'Mode, CS:IP, segments, flags, stack, and code as the mode reads it. [COUNT]'),
+    ('regs', lambda a: inspect_cpu.show_regs(), 'Control registers, EFER, flags in words.'),
+    ('gdt', lambda a: inspect_cpu.show_gdt(), 'The global descriptor table in words.'),
+    ('idt', lambda a: inspect_cpu.show_idt(), 'The interrupt descriptor table in words.'),
+    ('walk', lambda a: walks.show_walk(number(a)),
+     'The page walk of an address, each entry in words. ADDRESS'),
+    ('map', walks.show_map, 'All that is mapped, or what lies in one window. [WINDOW]'),
+    ('frames', inspect_kernel.show_frames,
+     'The frame allocator, or the frame behind an address. [ADDRESS | P:ADDRESS]'),
+    ('heap', inspect_kernel.show_heap, 'The heap, or the page of an address. [ADDRESS]'),
+    ('log', lambda a: inspect_kernel.show_log(count_of(a, 30)),
+     "The last lines of the kernel's log, also what no output has shown. [LINES]"),
+    ('lastboot', inspect_kernel.show_lastboot, 'Both banks of the flight recorder.'),
+    ('image', lambda a: print(f'kernel image: {Image.describe()}'),
+     'Where the kernel is, and with it its symbols.'),
+    ('serial', show_serial, 'The last lines that the machine said on COM1. [LINES]'),
+    ('phys', show_phys, 'Bytes of physical memory. ADDRESS [BYTES]'))
+
+
+def install():
+    Plinth()
+    for name, run, text in COMMANDS:
+        command(name, run, text)
+    for short in ('real', 'image', 'serial'):
+        quietly(f'alias {short} = plinth {short}')

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""The kernel's own books, read from memory without running it: frames, heap, log, recorder."""
+import struct
+
+import gdb
+
+import words
+from disk_format import L
+from guest import Cpu, GuestError, Image, kernel_bytes, kernel_value, number, phys_read, phys_u64
+from walks import walk
+
+LOG_HEAD = struct.Struct('<HHI')
+LOG_MAGIC = 0xA51D
+LOG = "'kernel/base/log.c'::log"
+
+
+def enum_names(name, prefix):
+    """value -> word of a C enum, from the kernel's own debug information."""
+    return {field.enumval: field.name[len(prefix):].lower().replace('_', '-')
+            for field in gdb.lookup_type(f'enum {name}').fields()}
+
+
+def require_high():
+    """Most books exist only once the kernel runs where it belongs."""
+    if Image.placed is None or Image.placed < L['IMAGE_BASE']:
+        raise GuestError('the kernel has not moved yet: its books are not open '
+                         '(start with AT=main, or continue)')
+
+
+def kib(frames):
+    return f'{frames * 4} KiB'
+
+
+def frame_words(word):
+    owners, states = enum_names('frame_owner', 'OWNER_'), enum_names('frame_state', 'FRAME_')
+    owner, state = word & 31, word >> 5 & 7
+    return (f'{states.get(state, state)}, owner {owners.get(owner, owner)}, '
+            f'order {word >> 11 & 31}, count {word >> 30 & 0xFFFFFF}')
+
+
+def show_frame(phys):
+    entry = L['FRAME_TABLE_BASE'] + (phys >> 12) * 8
+    found = walk(Cpu().root, entry)
+    if found.phys is None:
+        print(f'P:{phys:#x}: no RAM there, the frame table has no entry (V:{entry:016x})')
+        return
+    word = phys_u64(found.phys)
+    print(f'P:{phys:#x}, frame {phys >> 12:#x}: {frame_words(word)}  [{word:016x}]')
+
+
+def show_frames(argument=''):
+    """Totals of the frame allocator; with an address the frame behind it."""
+    require_high()
+    if argument:
+        address = number(argument)
+        if not argument.strip().startswith('P:') and address >= L['USER_END']:
+            found = walk(Cpu().root, address)
+            if found.phys is None:
+                raise GuestError(f'V:{address:016x} has no frame: {found.why}')
+            address = found.phys
+        return show_frame(address)
+    pmm = kernel_value('pmm')
+    if not int(pmm['total']):
+        raise GuestError('the frame allocator is not open yet: hbreak heap_start, continue')
+    print(f"frames: {int(pmm['total'])} of RAM, {int(pmm['unpromised'])} free and unpromised, "
+          f"{int(pmm['promised'])} promised, {int(pmm['untouched'])} never touched, "
+          f"{int(pmm['refused'])} frees refused")
+    names = enum_names('frame_owner', 'OWNER_')
+    for owner in range(pmm['owned'].type.range()[1] + 1):
+        count = int(pmm['owned'][owner])
+        if count:
+            print(f'  {names.get(owner, owner):12} {count:9} frames {kib(count):>12}')
+
+
+def show_heap(argument=''):
+    """Totals of the heap; with an address the object or guard it lies in."""
+    require_high()
+    heap = kernel_value('heap')
+    if argument:
+        return show_heap_page(heap, number(argument))
+    stats = heap['stats']
+    print(f"heap: {int(stats['objects'])} objects of {int(stats['object_bytes'])} bytes, "
+          f"{int(stats['pages'])} pages, {int(stats['pages_present'])} with a frame, "
+          f"{int(stats['faults'])} faults, {int(stats['lost_races'])} lost races, "
+          f"{int(stats['refused'])} refused, {int(stats['regions'])} regions")
+    lock = heap['lock']
+    if int(lock['next']) != int(lock['now']):
+        print(f"  its lock is held, by CPU {int(lock['holder']) - 1}")
+
+
+def show_heap_page(heap, address):
+    if not 0 <= address - L['HEAP_BASE'] < L['HEAP_BYTES']:
+        raise GuestError(f'V:{address:016x} is not in the heap window: '
+                         f'{words.window_of(address)}')
+    page = (address - L['HEAP_BASE']) >> 12
+    pointer = int(heap['info'][page // 512])
+    print(f'V:{address:016x}: page {page} of the window')
+    if not pointer:
+        print('  its region has no tables: nothing there was ever given')
+        return
+    kind = gdb.lookup_type('struct heap_page')
+    at = walk(Cpu().root, pointer + page % 512 * kind.sizeof)
+    if at.phys is None:
+        raise GuestError(f'the descriptor at V:{pointer:016x} is not mapped: {at.why}')
+    info = gdb.Value(phys_read(at.phys, kind.sizeof), kind)
+    name = enum_names('heap_page_kind', 'HEAP_PAGE_').get(int(info['kind']), '?')
+    print(f'  {name}' + {
+        'slab': f", class {int(info['class_index'])}, {int(info['used'])} live objects",
+        'run': f", {int(info['run_pages'])} pages for {int(info['run_bytes'])} bytes",
+        'tail': f", of the run at page {int(info['link'])}",
+        'guard': f", beside the run at page {int(info['link'])}"}.get(name, ''))
+    steps = walk(Cpu().root, address).steps
+    print(f'  entry: {words.entry_words(steps[-1][2], steps[-1][0])}')
+
+
+def log_records():
+    """(level, text) of the ring, oldest first; stops at what is no whole record."""
+    ring, _ = kernel_bytes(LOG + '.ring')
+    head, at = (int(kernel_value(f'{LOG}.{name}')) for name in ('head', 'tail'))
+    twice = ring + ring     # records may wrap
+
+    def take(position, count):
+        return twice[position % len(ring):][:count]
+
+    while head - at >= LOG_HEAD.size:
+        magic, level, count = LOG_HEAD.unpack(take(at, LOG_HEAD.size))
+        if magic != LOG_MAGIC or count > head - at - LOG_HEAD.size:
+            return
+        yield level, take(at + LOG_HEAD.size, count).decode('latin-1')
+        at += LOG_HEAD.size + count
+
+
+def show_log(argument=''):
+    """The last lines of the log's ring, also of what no sink has shown."""
+    count = int(argument or 30)
+    text = ''.join(text for _, text in log_records())
+    if not text:
+        print('the log is empty')
+    print('\n'.join(text.splitlines()[-count:]))
+
+
+def show_lastboot(_argument=''):
+    """Both banks of the flight recorder, decoded by scripts/recorder.py."""
+    try:
+        import recorder
+    except ImportError:
+        raise GuestError('scripts/recorder.py is not in this tree: the raw bytes are '
+                         f"at P:{L['RECORDER_PHYS']:#x} (plinth phys)") from None
+    print(recorder.describe(phys_read(L['RECORDER_PHYS'], L['RECORDER_BYTES'])))

@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Turns the addresses in a pasted log or crash report into function, file and line.
+
+  symbolize.py [--build build] [--base V:ADDRESS] [FILE]      FILE: - or nothing: standard input
+  symbolize.py [--build build] --base V:ADDRESS ADDRESS...
+
+Prints the text again, under each line with an address of the kernel its place in the
+source, inlined callers too. Where the kernel ran is found in the text itself: the line
+"image at V:...", the boot report in text or JSON, the flight recorder's, or any backtrace
+line, whose address and name+offset tell it; --base overrules. `image+0x...` needs none of
+that. Addresses below 0x10000 on lines of the loader are looked up in the loader.
+Exit: 0 something was found, 1 nothing was, 2 wrong call or no build.
+"""
+import argparse
+import collections
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import symbols
+from disk_format import L
+from elf64 import ElfError
+from elf_tables import ElfTables
+
+TOOLS = ('x86_64-elf-addr2line', 'x86_64-linux-gnu-addr2line', 'addr2line', 'llvm-addr2line')
+# What says where the image is, best evidence first.
+BASE_WORDS = (
+    re.compile(r'image at V:(?:0x)?([0-9a-f]{16})'),
+    re.compile(r'^ *image +V:([0-9a-f]{16})', re.M),
+    re.compile(r'"image":(\d+)'),
+    re.compile(r'image_virt[ =:]+(?:V:)?(?:0x)?([0-9a-f]{16})'),
+    re.compile(r'kernel image: 0x([0-9a-f]{16})'))
+NAMED = re.compile(r'\b(?:at |rip |RIP |V:)(?:0x)?([0-9a-f]{16}),? (\w+)\+0x([0-9a-f]+)')
+ADDRESS = re.compile(r'(?<![0-9a-f])(?:0x)?([0-9a-f]{16})(?![0-9a-f])')
+OFFSET = re.compile(r'\bimage\+0x([0-9a-f]+)')
+BACKTRACE = re.compile(r'^\s+at ([0-9a-f]{16})\b')
+RIP = re.compile(r'\brip ([0-9a-f]{16})\b')
+# The walk and CR2 repeat the address of the headline.
+REPEATS = re.compile(r'\s+(walk of|cr0|PML4\[|PDPT\[|PD\[|PT\[)')
+LOADER_LINE = re.compile(r'\bplinth: L-\d\d\b.*?\b[ER]IP=([0-9A-Fa-f]{8,16})')
+BUILD_ID = re.compile(r'\bbuild.id["\s:=]+([0-9a-f]{40})\b')
+
+
+class SymbolizeError(Exception):
+    """One line for the user."""
+
+
+def find_tool():
+    for name in TOOLS:
+        path = shutil.which(name)
+        if path:
+            return path
+    raise SymbolizeError('no addr2line here: install binutils')
+
+
+class Source:
+    """One ELF file with line numbers; places are asked for in one call and kept."""
+
+    def __init__(self, path):
+        if not os.path.isfile(path):
+            raise SymbolizeError(f'{path}: no such file (make builds it)')
+        self.path, self.known = path, {}
+
+    def look_up(self, offsets):
+        wanted = [offset for offset in sorted(set(offsets)) if offset not in self.known]
+        if not wanted:
+            return
+        done = subprocess.run(
+            [find_tool(), '-a', '-f', '-i', '-e', self.path, *map(hex, wanted)],
+            capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SymbolizeError(f'addr2line: {done.stderr.strip()}')
+        self._take(done.stdout.splitlines())
+
+    def _take(self, lines):
+        """`0xADDRESS`, then pairs of function and file:line, innermost first."""
+        at = None
+        for line in lines:
+            if re.fullmatch(r'0x[0-9a-f]+', line):
+                at = self.known.setdefault(int(line, 16), [])
+            else:
+                at.append(line)
+        for pairs in self.known.values():
+            if pairs and isinstance(pairs[0], str):
+                pairs[:] = [f'{function} {place}'.replace(' ./', ' ').partition(' (disc')[0]
+                            for function, place in zip(pairs[::2], pairs[1::2])
+                            if not place.startswith('??')]
+
+    def place(self, offset):
+        return ', inlined into '.join(self.known.get(offset, ()))
+
+
+class Kernel(Source):
+    def __init__(self, build):
+        super().__init__(os.path.join(build, 'kernel.elf'))
+        tables = ElfTables.read(self.path)
+        functions = symbols.functions(tables)
+        self.build_id = tables.build_id().hex()
+        self.offsets = {name: offset for offset, name in functions if name}
+        self.text_end = functions[-1][0]
+
+    def find_base(self, text):
+        """The address of the image's first byte, or None."""
+        for pattern in BASE_WORDS:
+            found = pattern.findall(text)
+            if found:
+                return int(found[-1], 10 if '"' in pattern.pattern else 16)
+        votes = collections.Counter()
+        for address, name, offset in NAMED.findall(text):
+            if name in self.offsets:
+                votes[int(address, 16) - self.offsets[name] - int(offset, 16)] += 1
+        # The image begins on a 2 MiB border: names of another build fail that.
+        good = [base for base, _ in votes.most_common() if not base % L['PAGE_2M_BYTES']]
+        return good[0] if good else None
+
+
+def parse_base(text):
+    try:
+        base = int(text.removeprefix('V:').removeprefix('P:'), 16)
+    except ValueError:
+        base = -1
+    if base < 0 or base % L['PAGE_2M_BYTES']:
+        raise SymbolizeError(f'--base {text}: an address on a 2 MiB border, such as '
+                             'V:ffffffff80000000')
+    return base
+
+
+def return_addresses(lines):
+    """Indices of backtrace lines that hold a return address: it belongs to the call
+    before it. The first line of a trap is where it happened, as its registers show."""
+    out, first, rip = set(), True, None
+    for index, line in enumerate(lines):
+        if re.match(r'plinth: [A-Z]{2}-\d\d', line):
+            first, rip = True, None
+        found = RIP.search(line)
+        if found:
+            rip = found[1]
+        found = BACKTRACE.match(line)
+        if found:
+            if not (first and found[1] == rip):
+                out.add(index)
+            first = False
+    return out
+
+
+def offsets_of(line, base, kernel, is_return):
+    """Offsets in the image that a line names, in order, without repeats."""
+    if REPEATS.match(line):
+        return []
+    found = [int(value, 16) for value in OFFSET.findall(line)]
+    if base is not None:
+        found += [int(value, 16) - base for value in ADDRESS.findall(line)]
+    good = [offset - is_return for offset in found if 0 < offset <= kernel.text_end]
+    return list(dict.fromkeys(good))
+
+
+def annotate(text, base, kernel, loader):
+    """(text with places, how many there were)."""
+    lines = text.replace('\r', '').split('\n')
+    returns = return_addresses(lines)
+    wanted = [offsets_of(line, base, kernel, index in returns)
+              for index, line in enumerate(lines)]
+    low = [[int(value, 16) for value in LOADER_LINE.findall(line)
+            if int(value, 16) < L['STAGE2_END_PHYS']] for line in lines]
+    kernel.look_up(offset for offsets in wanted for offset in offsets)
+    loader.look_up(address for addresses in low for address in addresses)
+    out, count = [], 0
+    for line, offsets, addresses in zip(lines, wanted, low):
+        out.append(line)
+        places = [kernel.place(offset) for offset in offsets]
+        places += [loader.place(address) for address in addresses]
+        for place in dict.fromkeys(filter(None, places)):
+            out.append(f'        = {place}')
+            count += 1
+    return '\n'.join(out), count
+
+
+def warn_about(text, base, kernel):
+    other = set(BUILD_ID.findall(text)) - {kernel.build_id}
+    if other:
+        print(f'symbolize: the text is of build {other.pop()}, {kernel.path} is '
+              f'{kernel.build_id}: lines may be wrong', file=sys.stderr)
+    if base is None and ADDRESS.search(text):
+        print('symbolize: nothing in the text tells where the image was; give --base '
+              '(the boot report calls it "image at V:...")', file=sys.stderr)
+
+
+def read_input(words):
+    if not words or words == ['-']:
+        return sys.stdin.read()
+    if len(words) == 1 and os.path.isfile(words[0]):
+        with open(words[0], encoding='utf-8', errors='replace') as file:
+            return file.read()
+    bare = [word.removeprefix('V:').removeprefix('0x') for word in words]
+    if not all(re.fullmatch(r'[0-9a-fA-F]{1,16}', word) for word in bare):
+        raise SymbolizeError(f'{words[0]}: no such file, and no address')
+    return '\n'.join('V:' + word.lower().rjust(16, '0') for word in bare)
+
+
+def main():
+    options = argparse.ArgumentParser(
+        prog='symbolize.py', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument('--build', default='build')
+    options.add_argument('--base')
+    options.add_argument('words', nargs='*', metavar='FILE')
+    options = options.parse_args()
+    try:
+        kernel = Kernel(options.build)
+        loader = Source(os.path.join(options.build, 'disk.elf'))
+        text = read_input(options.words)
+        base = parse_base(options.base) if options.base else kernel.find_base(text)
+        warn_about(text, base, kernel)
+        text, count = annotate(text.rstrip('\n'), base, kernel, loader)
+        print(text)
+        return 0 if count else 1
+    except (SymbolizeError, ElfError, OSError) as error:
+        print(f'symbolize: {error}', file=sys.stderr)
+        return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())
