@@ -63,14 +63,28 @@ static void cpu_start(void)
     init_done(INIT_CPU);
 }
 
+/* Reads where the kernel was loaded, which the CPU has just translated: only a flush
+ * makes this fault. */
+static void identity_prove_gone(void)
+{
+    static struct trap_expectation e;
+    e.vector = VECTOR_PAGE_FAULT;
+    e.address = handover.info.kernel_phys;
+    if (trap_expect_begin(&e))
+        (void)*(volatile u8 *)handover.info.kernel_phys;
+    trap_expect_end(&e);
+    if (!e.seen)
+        panic_code(CODE_ID_01, "P:%#lx can still be read as if it were an address",
+                   handover.info.kernel_phys);
+}
+
 /* The borrowed entry goes, and a walk that still finds the lower half is a death. */
 static void identity_drop(void)
 {
     init_needs(INIT_HIGH, INIT_RAM);
     init_needs(INIT_HIGH, INIT_CPU);
     u64 *root = phys_to_ptr(phys_make(handover.root_phys));
-    /* One last look through it, so that a forgotten flush would leave a translation
-     * behind, which the test fault_identity finds. */
+    /* One last look through it, so that a forgotten flush would be seen below. */
     (void)*(volatile u8 *)handover.info.kernel_phys;
     root[0] = 0;
     tlb_flush_all();
@@ -82,6 +96,7 @@ static void identity_drop(void)
     if (read_cr3() != handover.root_phys)
         panic_code(CODE_ID_01, "CR3 is P:%#lx, expected the kernel's tables at P:%#lx",
                    read_cr3(), handover.root_phys);
+    identity_prove_gone();
     for (u32 i = TABLE_ENTRIES / 2; i < TABLE_ENTRIES; i++)
         handover.upper_half[i - TABLE_ENTRIES / 2] = root[i];
     init_done(INIT_HIGH);
@@ -166,6 +181,25 @@ static void config_word(const struct config_word *word, void *context)
              (int)MIN(word->key.bytes, 60UL), word->key.text);
 }
 
+/* A value that means nothing is said aloud; what happens then stands behind it. */
+static void config_check_values(void)
+{
+    struct config_value value;
+    u64 number;
+    if (config_find(handover.config, "kaslr", &value) && !config_is(&value, "off") &&
+        !config_is(&value, "max") && !config_parse_u64(&value, &number))
+        log_warn(
+            "configuration: kaslr=%.*s is not off, max or a number; random is used",
+            (int)MIN(value.bytes, 60UL), value.text);
+    if (config_find(handover.config, "nonce", &value) &&
+        !config_parse_u64(&value, &number))
+        log_warn("configuration: nonce=%.*s is not a number; 0 is used",
+                 (int)MIN(value.bytes, 60UL), value.text);
+    if (config_find(handover.config, "report", &value) && !config_is(&value, "json"))
+        log_warn("configuration: report=%.*s is not json; ignored",
+                 (int)MIN(value.bytes, 60UL), value.text);
+}
+
 static void config_start(void)
 {
     struct config_value value;
@@ -184,6 +218,7 @@ static void config_start(void)
                      (int)MIN(value.bytes, 60UL), value.text);
     }
     config_for_each(handover.config, config_word, NULL);
+    config_check_values();
     death_set_exit(config_flag(handover.config, "exit"));
 }
 
@@ -195,7 +230,9 @@ static void symbols_start(void)
                                            : NULL;
     enum status status = symbols_init(blob, info->symbols_bytes, handover.image_virt,
                                       build_id_note + 16);
-    if (status != STATUS_OK)
+    if (info->symbols_bytes == 0)
+        log_warn("no function names: the image carries no symbols");
+    else if (status != STATUS_OK)
         log_warn("no function names: the symbols are %s",
                  status == STATUS_INVALID ? "damaged" : "of another build");
     init_done(INIT_SYMBOLS);

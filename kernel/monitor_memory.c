@@ -18,9 +18,10 @@ struct map_run {
     u64 armed;
     u32 level;
     u64 lines;
+    bool lower_half; /* something below the kernel's half is mapped */
 };
 
-#define RUN_BITS (PTE_W | PTE_U | PTE_G | PTE_PCD | PTE_PWT | PTE_NX)
+#define MAP_LINES_MAX 400
 
 static void run_print(struct map_run *run)
 {
@@ -61,11 +62,13 @@ static bool map_leaf(const struct pt_leaf *leaf, void *context)
                                 .armed = armed,
                                 .level = leaf->level,
                                 .lines = run->lines,
+                                .lower_half = run->lower_half,
                                 .phys_next = phys};
     }
     run->next = leaf->virt + level_bytes(leaf->level);
     run->phys_next = phys + level_bytes(leaf->level);
-    return run->lines < 400;
+    run->lower_half = run->lower_half || leaf->virt <= USER_END;
+    return run->lines < MAP_LINES_MAX;
 }
 
 static void command_map(u32 argc, const char *const argv[])
@@ -74,10 +77,11 @@ static void command_map(u32 argc, const char *const argv[])
     struct map_run run = {0};
     page_table_for_each(read_cr3(), 0, ~0UL, map_leaf, &run);
     run_print(&run);
-    if (run.lines >= 400)
-        log_print("  ... cut after 400 lines\n");
+    if (run.lines >= MAP_LINES_MAX)
+        log_print("  ... cut after %u lines\n", MAP_LINES_MAX);
     else
-        log_print("  lower half: nothing, by design\n");
+        log_print("  lower half: %s\n",
+                  run.lower_half ? "MAPPED, see above" : "nothing");
 }
 
 /* --- walk --- */

@@ -8,14 +8,14 @@
 #include "kernel/base/types.h"
 #include "mm/pmm.h"
 
-/* Bytes the firmware calls usable, in whole pages, whatever else it says about them. */
+/* The sum of what the firmware calls usable, as it says it: overlaps count twice. */
 u64 report_raw_usable_bytes(void);
 /* Allocatable now: free frames, and those below 1 MiB that are given by range request.
  */
 u64 report_allocatable_bytes(const struct pmm_stats *stats);
 
 const char *milestone_name(u32 milestone);
-/* The name of a loader quirk (QUIRK_...), "?" when unknown. */
+/* The name of a loader quirk (QUIRK_...), "unknown quirk" otherwise. */
 const char *quirk_name(u32 code);
 
 #endif

@@ -10,11 +10,13 @@
   image.py set IMAGE KEY=VALUE ... | --text TEXT | --clear
       change the boot configuration in both copies (KEY= removes a key);
       sector=4096 or sector=512 rewrites the partition entry for that sector size
+  image.py lastboot IMAGE
+      the last words of a boot that ended badly, as recorder=disk has the loader keep them
   image.py check [--quiet] IMAGE
       every rule of the image, one line each; --quiet prints only the broken ones
 
-IMAGE is a file or a device. Exit: 0 good, 1 check found something bad, 2 bad input (one
-line says what; nothing was changed).
+IMAGE is a file or a device. Exit: 0 good, 1 check found something bad or lastboot nothing,
+2 bad input (one line says what; nothing was changed).
 """
 import argparse
 import json
@@ -301,6 +303,18 @@ def show(options):
               + (f', {memory >> 20} MiB in memory' if memory else ''))
 
 
+def lastboot(options):
+    import recorder   # as below: the other commands do without
+    image = Image(options.image)
+    found = recorder.image_boots(image)
+    if not found:
+        print(f'{options.image}: no boot is on record (recorder=disk in the '
+              'configuration has the loader write it)')
+        return 1
+    print('\n'.join(found[0].lines(recorder.image_names(image))))
+    return 0
+
+
 def check(options):
     from image_check import findings   # the rules are of no use to the other commands
     bad = 0
@@ -335,6 +349,9 @@ def parser():
     one.add_argument('--text')
     one.add_argument('--clear', action='store_true')
     one.set_defaults(run=set_config)
+    one = commands.add_parser('lastboot')
+    one.add_argument('image')
+    one.set_defaults(run=lastboot)
     one = commands.add_parser('check')
     one.add_argument('--quiet', action='store_true')
     one.add_argument('image')

@@ -9,8 +9,8 @@
  *   +0x2000 log            384 records, a ring  next one writes its own
  *
  * A record is 64 bytes, complete in itself: a sequence number and a checksum over the rest.
- * It is written checksum last, to uncached memory (or followed by WBINVD where paging is
- * off), so that a triple fault between any two instructions leaves every older record valid.
+ * It is written sequence number last, to uncached memory (or followed by WBINVD where paging
+ * is off), so that a triple fault between any two instructions leaves every older record valid.
  * Record n of a ring is at n modulo its size; the newest is the valid one with the highest
  * sequence number. Rubbish at power-on fails the checksum or the bank's number.
  *

@@ -51,6 +51,9 @@ $(B)/host/fuzz/%.o: %.c tests/host/host.mk
 $(patsubst %.c,$(B)/host/%.o,tests/host/heap_test.c $(heap_test_SRC)): \
   HOST_FLAGS += -include tests/host/heap_layout.h
 
+# The recorder's test looks into records that are being written.
+$(B)/host/kernel/base/recorder.o: HOST_FLAGS += -include tests/host/recorder_hook.h
+
 define host_test_rule
 $(if $($(1)_SRC),,$(error tests/host/host.mk: no line $(1)_SRC for tests/host/$(1).c))
 $(B)/host/$(1): $(patsubst %.c,$(B)/host/%.o,tests/host/$(1).c $($(1)_SRC))
