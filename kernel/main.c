@@ -172,7 +172,7 @@ static void ports_start(void)
 static void config_word(const struct config_word *word, void *context)
 {
     static const char *const known[] = {"kaslr", "log",    "test",
-                                        "nonce", "report", "exit"};
+                                        "nonce", "report", "exit", "recorder"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))

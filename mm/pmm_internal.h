@@ -25,12 +25,22 @@ struct pmm {
 
     struct spinlock open_lock; /* guards the two below and the opening of areas */
     u32 open_span;             /* spans above this one are open wholly */
-    u64 open_end;  /* in that span, areas from here on are open */
+    u64 open_end;              /* in that span, areas from here on are open */
 };
 
 extern struct pmm pmm;
 
 /* Writes the 512 words (NEW) and clears the bits of an area. */
 void area_words_init(u64 area);
+
+/* Opens the next untouched area: its frames become unpromised. False when all are open.
+ */
+bool area_open_next(u64 *area);
+/* Takes a block out of an open area: counter and bits. False: it has none. */
+bool area_take(u64 area, u32 order, pfn_t *out);
+/* The same from any open area, the highest first. */
+bool any_area_take(u32 order, pfn_t *out);
+/* Puts a block's bits and count back; its words say that it is free already. */
+void area_give(pfn_t pfn, u32 order);
 
 #endif

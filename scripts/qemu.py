@@ -17,9 +17,44 @@ import socket
 import subprocess
 import time
 
+import disk_format as fmt
 import ktap
+import recorder
+from disk_format import L
 from machine import (RC_FAILED, RC_PASSED, EmulatorError, prepare_image, qemu_command,
                      read_text, scratch_folder, triple_fault, verdict)
+
+
+# How long a boot may follow one that was reset, to tell of it. A BIOS that is entered by
+# a reset adds some of its own.
+FOLLOW_SECONDS, FOLLOW_RESETS = 20, 100
+
+
+class Qmp:
+    """QMP of a QEMU that somebody else watches."""
+
+    def __init__(self, path):
+        self.channel = socket.socket(socket.AF_UNIX)
+        self.channel.settimeout(10)
+        self.channel.connect(path)
+        self.lines = self.channel.makefile('rw', encoding='utf-8')
+        self.lines.readline()
+        self.command('qmp_capabilities')
+
+    def command(self, name, **arguments):
+        self.lines.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
+        self.lines.flush()
+        for line in self.lines:
+            reply = json.loads(line)
+            if 'event' not in reply:
+                return reply
+        raise EmulatorError(f'QEMU is gone before {name}')
+
+    def save_memory(self, address, count, path):
+        """Physical memory, as bytes."""
+        self.command('pmemsave', val=address, size=count, filename=path)
+        with open(path, 'rb') as file:
+            return file.read()
 
 
 class Qemu:
@@ -282,6 +317,32 @@ class Qemu:
         self.pump(0)
         return len(ktap.plain(self.serial))
 
+    def recorder_memory(self):
+        """The flight recorder's 64 KiB."""
+        path = self.path('recorder')
+        self.command('pmemsave', val=L['RECORDER_PHYS'], size=L['RECORDER_BYTES'],
+                     filename=path)
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def last_words(self):
+        """After a reset: lets one boot follow, and says what the one before it left in
+        the flight recorder. Nothing when it had ended on purpose."""
+        boot, fault = None, triple_fault(self.folder) is not None
+        try:
+            reset = recorder.Reset(self.recorder_memory)
+            if reset.on_record:
+                self._wait(reset.follower_is_up, resets=FOLLOW_RESETS,
+                           seconds=FOLLOW_SECONDS)
+            boot = reset.dead_boot()
+        except EmulatorError:
+            pass    # it is gone; what was read is all there is
+        if boot is None:
+            return ['the flight recorder holds nothing of this boot'] * fault
+        if boot.is_good:
+            return []
+        return boot.brief(recorder.image_names(fmt.Image(self.setup.image)))
+
     def halted(self):
         """True when CPU 0 stands in HLT."""
         return 'HLT=1' in self.monitor('info registers')
@@ -301,6 +362,8 @@ class Qemu:
         result = verdict(self.serial, self.e9(), stopped, nonce)
         if stopped == 'triple fault':
             result.details.append(f'at {triple_fault(self.folder)}')
+        if stopped in ('triple fault', 'reset'):
+            result.details += self.last_words()
         result.seconds = time.monotonic() - self.began
         return result
 

@@ -3,6 +3,7 @@
 
   boots(data)           the boots that 64 KiB of recorder hold, newest first
   Boot.lines(names)     what one of them tells, as lines
+  Reset(read)           finds the boot that a reset ended, in a running machine
   image_names(image)    functions of the image's kernel, to name addresses with
 
 The form is read from kernel/boot/recorder.h; only records whose sum and place are right
@@ -19,7 +20,7 @@ from disk_format import L, ROOT
 from elf_tables import ElfError
 
 RECORD = struct.Struct('<IHH48sII')
-CODE_BYTES = 8
+BRIEF_LINES = 8
 
 
 def _numbers(path):
@@ -182,17 +183,22 @@ class Boot:
             yield f'image at V:{self.image[0]:016x}, loaded at P:{self.image[1]:x}'
         yield f'build-id {self.build_id.hex()}'
 
-    def lines(self, names=None, log_lines=None):
-        """Everything it tells; log_lines: only so many of the log's last lines."""
+    def log_lines(self):
+        return ['  | ' + line for line in printable(self.log).splitlines()]
+
+    def lines(self, names=None):
+        """Everything it tells."""
         out = [f'boot {self.count} {self.headline(names)}']
         out += ['  ' + fact for fact in self.facts()]
         for number, tsc in self.milestones:
             out.append(f'  {tsc - self.milestones[0][1]:16} ticks  '
                        f'{milestone_name(number)}')
-        said = printable(self.log).splitlines()
-        if log_lines is not None:
-            said = said[max(len(said) - log_lines, 0):]
-        return out + ['its log:'] * bool(said) + ['  | ' + line for line in said]
+        return out + ['its log:'] * bool(self.log) + self.log_lines()
+
+    def brief(self, names=None):
+        """How it ended, and what it said last."""
+        return [f'boot {self.count} {self.headline(names)}',
+                *('  ' + fact for fact in self.facts()), *self.log_lines()[-BRIEF_LINES:]]
 
 
 def printable(text):
@@ -239,3 +245,39 @@ def image_boots(image):
         if found:
             return found
     return []
+
+
+class Reset:
+    """A machine that was reset a moment ago. `read` gives the recorder's 64 KiB; the boot
+    that follows writes into the other bank, so that the one before it stays readable."""
+
+    def __init__(self, read):
+        self.read = read
+        self.first = self.last = boots(read())
+
+    @property
+    def on_record(self):
+        return bool(self.first or self.last)
+
+    def follower_is_up(self):
+        """True when the next boot has come so far that it told of the one before."""
+        self.last = boots(self.read()) or self.last
+        if not self.last or self.last[:1] == self.first[:1]:
+            return False
+        boot = self.last[0]
+        reached = boot.milestones[-1][0] if boot.milestones else 0
+        return (reached >= MILESTONES['MILESTONE_REPORT'] or boot.ended
+                or bool(boot.death or boot.exception))
+
+    def dead_boot(self):
+        """The boot that the reset ended, or None when nothing of it is on record.
+
+        The first look may have come late: then its newest boot was the next one already,
+        and has grown since."""
+        if not self.first or not self.last:
+            return None
+        newest = self.first[0]
+        if self.last[0].count > newest.count or self.last[0] == newest:
+            return newest
+        older = [boot for boot in self.last if boot.count == newest.count - 1]
+        return older[0] if older else None

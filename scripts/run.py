@@ -27,11 +27,13 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 
 import disk_format as fmt
 import machine
+import recorder
 from image import merge_keys, parse_changes
-from qemu import Qemu
+from qemu import FOLLOW_SECONDS, Qemu, Qmp
 
 EXIT_CODES = {'passed': 0, 'tests failed': 1, 'triple fault': 4, 'reset': 5, 'halted': 5,
               'switched off': 5, 'timeout': 6, 'no tests ran': 8, 'report not believed': 8}
@@ -119,18 +121,40 @@ class Terminal:
             termios.tcsetattr(0, termios.TCSADRAIN, self.state)
 
 
-def watch(process, folder):
+def last_words(process, folder, image):
+    """Lets one boot follow a triple fault, on the user's screen too, and says what the one
+    before it left in the flight recorder."""
+    def read():
+        return qmp.save_memory(fmt.L['RECORDER_PHYS'], fmt.L['RECORDER_BYTES'],
+                               os.path.join(folder, 'recorder'))
+    try:
+        qmp = Qmp(os.path.join(folder, 'qmp'))
+        reset = recorder.Reset(read)
+        end = time.monotonic() + FOLLOW_SECONDS
+        while (reset.on_record and process.poll() is None and time.monotonic() < end
+               and not reset.follower_is_up()):
+            time.sleep(0.2)
+    except (OSError, ValueError, machine.EmulatorError):
+        return ['the flight recorder could not be read']
+    boot = reset.dead_boot()
+    if boot is None:
+        return ['the flight recorder holds nothing of this boot']
+    return boot.brief(recorder.image_names(fmt.Image(image)))
+
+
+def watch(process, folder, image):
     """Waits for QEMU; ends it when the machine triple-faulted instead of looping on."""
     while True:
         try:
-            return process.wait(0.2), None
+            return process.wait(0.2), []
         except subprocess.TimeoutExpired:
             pass
         fault = machine.triple_fault(folder)
         if fault is not None:
+            lines = last_words(process, folder, image)
             process.kill()
             process.wait()
-            return process.returncode, fault
+            return process.returncode, [f'triple fault at {fault}', *lines]
 
 
 def interactive(options):
@@ -138,18 +162,20 @@ def interactive(options):
     folder = machine.scratch_folder()
     try:
         disk = machine.prepare_image(setup, folder)
-        command = machine.qemu_command(setup, disk, folder) + ['-serial', 'mon:stdio']
+        command = machine.qemu_command(setup, disk, folder) + [
+            '-serial', 'mon:stdio',
+            '-qmp', f'unix:{os.path.join(folder, "qmp")},server=on,wait=off']
         print('run: Ctrl-A X leaves, Ctrl-A C is QEMU\'s monitor', file=sys.stderr)
         with Terminal():
             try:
                 process = subprocess.Popen(command)
             except FileNotFoundError:
                 raise machine.EmulatorError('qemu-system-x86_64 is not installed') from None
-            code, fault = watch(process, folder)
+            code, fault = watch(process, folder, options.image)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if fault is not None:
-        print(f'\nrun: triple fault at {fault}', file=sys.stderr)
+    if fault:
+        print('', *(f'run: {line}' for line in fault), sep='\n', file=sys.stderr)
         return EXIT_TRIPLE
     # The guest's own verdict, when it has one; else the user left.
     return {machine.RC_PASSED: 0, machine.RC_FAILED: 1, 0: 0}.get(code, EXIT_EMULATOR)

@@ -13,7 +13,6 @@ that. Addresses below 0x10000 on lines of the loader are looked up in the loader
 Exit: 0 something was found, 1 nothing was, 2 wrong call or no build.
 """
 import argparse
-import collections
 import os
 import re
 import shutil
@@ -102,19 +101,30 @@ class Kernel(Source):
         self.offsets = {name: offset for offset, name in functions if name}
         self.text_end = functions[-1][0]
 
-    def find_base(self, text):
-        """The address of the image's first byte, or None."""
+    def base_in(self, line):
+        """The address of the image's first byte, if this line tells it."""
         for pattern in BASE_WORDS:
-            found = pattern.findall(text)
+            found = pattern.search(line)
             if found:
-                return int(found[-1], 10 if '"' in pattern.pattern else 16)
-        votes = collections.Counter()
-        for address, name, offset in NAMED.findall(text):
+                return int(found[1], 10 if '"' in pattern.pattern else 16)
+        for address, name, offset in NAMED.findall(line):
             if name in self.offsets:
-                votes[int(address, 16) - self.offsets[name] - int(offset, 16)] += 1
-        # The image begins on a 2 MiB border: names of another build fail that.
-        good = [base for base, _ in votes.most_common() if not base % L['PAGE_2M_BYTES']]
-        return good[0] if good else None
+                base = int(address, 16) - self.offsets[name] - int(offset, 16)
+                # The image begins on a 2 MiB border: names of another build fail that.
+                if base >= L['KERNEL_LOWEST_PHYS'] and not base % L['PAGE_2M_BYTES']:
+                    return base
+        return None
+
+    def bases(self, lines):
+        """For each line the base that was last told, before any telling the first one.
+        A text may hold several boots, and each of them drew its own."""
+        told = [self.base_in(line) for line in lines]
+        last = next((base for base in told if base is not None), None)
+        out = []
+        for base in told:
+            last = last if base is None else base
+            out.append(last)
+        return out
 
 
 def parse_base(text):
@@ -157,12 +167,11 @@ def offsets_of(line, base, kernel, is_return):
     return list(dict.fromkeys(good))
 
 
-def annotate(text, base, kernel, loader):
+def annotate(lines, bases, kernel, loader):
     """(text with places, how many there were)."""
-    lines = text.replace('\r', '').split('\n')
     returns = return_addresses(lines)
     wanted = [offsets_of(line, base, kernel, index in returns)
-              for index, line in enumerate(lines)]
+              for index, (line, base) in enumerate(zip(lines, bases))]
     low = [[int(value, 16) for value in LOADER_LINE.findall(line)
             if int(value, 16) < L['STAGE2_END_PHYS']] for line in lines]
     kernel.look_up(offset for offsets in wanted for offset in offsets)
@@ -212,9 +221,11 @@ def main():
         kernel = Kernel(options.build)
         loader = Source(os.path.join(options.build, 'disk.elf'))
         text = read_input(options.words)
-        base = parse_base(options.base) if options.base else kernel.find_base(text)
-        warn_about(text, base, kernel)
-        text, count = annotate(text.rstrip('\n'), base, kernel, loader)
+        lines = text.replace('\r', '').rstrip('\n').split('\n')
+        bases = [parse_base(options.base)] * len(lines) if options.base else \
+            kernel.bases(lines)
+        warn_about(text, bases[0], kernel)
+        text, count = annotate(lines, bases, kernel, loader)
         print(text)
         return 0 if count else 1
     except (SymbolizeError, ElfError, OSError) as error:

@@ -4,9 +4,14 @@ import struct
 
 import gdb
 
+import symbols
 import words
 from disk_format import L
-from guest import Cpu, GuestError, Image, kernel_bytes, kernel_value, number, phys_read, phys_u64
+from elf64 import Elf
+from elf_tables import ElfTables
+from guest import (KERNEL, Cpu, GuestError, Image, kernel_bytes, kernel_value, number,
+                   phys_read, phys_u64)
+from image import memory_span
 from walks import walk
 
 LOG_HEAD = struct.Struct('<HHI')
@@ -130,20 +135,25 @@ def log_records():
         at += LOG_HEAD.size + count
 
 
-def show_log(argument=''):
+def show_log(count=30):
     """The last lines of the log's ring, also of what no sink has shown."""
-    count = int(argument or 30)
     text = ''.join(text for _, text in log_records())
     if not text:
         print('the log is empty')
     print('\n'.join(text.splitlines()[-count:]))
 
 
-def show_lastboot(_argument=''):
-    """Both banks of the flight recorder, decoded by scripts/recorder.py."""
+def show_lastboot(lines=10):
+    """Both banks of the flight recorder as they lie in memory now, newest boot first."""
     try:
         import recorder
     except ImportError:
         raise GuestError('scripts/recorder.py is not in this tree: the raw bytes are '
                          f"at P:{L['RECORDER_PHYS']:#x} (plinth phys)") from None
-    print(recorder.describe(phys_read(L['RECORDER_PHYS'], L['RECORDER_BYTES'])))
+    found = recorder.boots(phys_read(L['RECORDER_PHYS'], L['RECORDER_BYTES']))
+    if not found:
+        print('the recorder holds no boot')
+    blob = symbols.make_blob(ElfTables.read(KERNEL))
+    names = recorder.Names(blob, memory_span(Elf.read(KERNEL)))
+    for boot in found:
+        print('\n'.join(boot.lines(names, log_lines=lines)))

@@ -195,6 +195,16 @@ def test_kernel_commands(private):
     assert re.search(r'03 #BP  interrupt gate, selector 08, ring 3', out)
 
 
+def test_lastboot(private):
+    """What this boot has recorded so far, and after a death also that, by name."""
+    out = gdb(private, 'moved', 'plinth lastboot 2')
+    assert re.search(r'^boot \d+ ended without a word at', out, re.M), out
+    assert re.search(r'ticks  kernel entry', out) and 'heap ready' not in out, out
+    out = gdb(private, 'emulator_exit', 'plinth lastboot', config='test=die_text_write exit=1')
+    assert re.search(r"^boot \d+ died: PF-03 at '.*', RIP test_die_text_write\+0x", out, re.M), out
+    assert re.search(r'CR2 V:ffffffff', out) and 'its log:' in out
+
+
 def test_pretty_printers(private):
     out = gdb(private, 'heap_free', 'print kernel_page_space.root', 'print heap.table[0][1]',
               'print (virt_t){(u64)kernel_main}', 'print (pfn_t){5}', 'print (phys_t){0x1000}',
@@ -385,6 +395,14 @@ def test_symbolize_a_return_address_is_the_call(image, build):
     out = tool('symbolize.py', '--build', build, stdin=text)[1]
     assert re.search(r'at \w+ test_die_assert\+0x\w+\n +=.*test_die_assert tests/kernel/'
                      r'traps_selftest.c:\d+', out), out[-2000:]
+
+
+def test_symbolize_several_boots_in_one_text(image, build):
+    """Each boot drew its own place: a line belongs to the base told last."""
+    texts = [death(image, 'die_null', f'kaslr={slide}') for slide in ('max', 'off')]
+    out = tool('symbolize.py', '--build', build, stdin=''.join(texts))[1]
+    places = re.findall(r'at ffffffff\w{8} (kernel_main\+0x\w+)\n( +=.*)', out)
+    assert len(places) == 2 and places[0] == places[1], out
 
 
 def test_symbolize_offsets_and_addresses(build, kernel):
