@@ -1,19 +1,48 @@
 # SPDX-License-Identifier: MIT
 # Every source of the image, in the order a stranger should read them.
 STAGE1_ASM := stage1/stage1.asm
-STAGE2_ASM := $(sort $(wildcard stage2/*.asm))
+STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu_probe.asm \
+	crc32c.asm disk_edd.asm disk_chs.asm disk_read.asm \
+	drive_find.asm body_load.asm console.asm error.asm low.asm \
+	body.asm cpu_check.asm a20.asm low_memory.asm \
+	memory_map.asm memory_old.asm memory_more.asm map32.asm \
+	recorder.asm parts.asm place.asm elf.asm payload.asm \
+	boot_tables.asm boot_info.asm fault64.asm long_mode.asm \
+	summary.asm break.asm chs_guess.asm last_boot.asm \
+	recorder64.asm recorder_save.asm say.asm)
 
 # Runs before relocations are applied and calls nothing outside itself afterwards, which
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.
-EARLY_C := kernel/early/early.c kernel/early/tables.c kernel/early/bump.c \
-	kernel/early/slide.c kernel/early/reloc.c kernel/early/console.c \
-	kernel/early/handover.c kernel/early/boot_recorder.c mm/memmap.c \
-	kernel/base/recorder.c kernel/base/config.c kernel/base/format.c \
-	kernel/base/string.c kernel/base/crc32c.c
+EARLY_C := $(addprefix kernel/early/,early.c handover.c slide.c bump.c tables.c reloc.c \
+	console.c boot_recorder.c) mm/memmap.c \
+	$(addprefix kernel/base/,config.c format.c string.c crc32c.c recorder.c break.c)
 EARLY_ASM := kernel/early/jump.asm
 
-KERNEL_C := $(filter-out $(EARLY_C) kernel/arch/offsets.c, \
-	$(sort $(wildcard kernel/*.c kernel/base/*.c kernel/arch/*.c mm/*.c drivers/*.c tests/kernel/*.c)))
-KERNEL_ASM := $(sort $(wildcard kernel/arch/*.asm))
+KERNEL_C := kernel/main.c kernel/init_order.c \
+	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c cpu_hooks.c) \
+	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
+	tsc.c backtrace.c exit.c last_words.c) \
+	$(addprefix mm/,ram.c page_table.c page_walk.c tlb.c frame_table.c \
+	pmm_init.c pmm.c pmm_area.c kernel_space.c heap.c \
+	heap_slab.c heap_pages.c fault.c heap_verify.c \
+	memmap_explain.c memmap_text.c pmm_verify.c) \
+	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
+	$(addprefix kernel/,trap.c trap_explain.c death.c instruction.c lastboot.c \
+	modules.c monitor.c monitor_basic.c monitor_input.c \
+	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
+	report_json.c report_sums.c selftest.c symbols.c \
+	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
+	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c heap_selftest.c \
+	page_table_selftest.c pmm_selftest.c recorder_selftest.c \
+	tables_selftest.c traps_selftest.c)
+KERNEL_ASM := kernel/arch/entry.asm
 
 MODULE_FILES := LICENSE
+
+# A source that stands in a folder but not in a list would be missing without a word.
+UNLISTED := $(filter-out $(STAGE2_ASM) $(EARLY_C) $(KERNEL_C) kernel/arch/offsets.c, \
+	$(wildcard stage2/*.asm kernel/*.c kernel/early/*.c kernel/base/*.c kernel/arch/*.c \
+	mm/*.c drivers/*.c tests/kernel/*.c))
+ifneq (,$(UNLISTED))
+$(error sources.mk does not list $(UNLISTED))
+endif

@@ -14,6 +14,7 @@
 #include "kernel/arch/instr.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/base/break.h"
 #include "kernel/base/config.h"
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
@@ -101,6 +102,7 @@ static void identity_drop(void)
         handover.upper_half[i - TABLE_ENTRIES / 2] = root[i];
     init_done(INIT_HIGH);
     milestone_reach(MILESTONE_IDENTITY_GONE);
+    BREAK(IDENTITY_GONE);
 }
 
 static void ram_start(void)
@@ -171,8 +173,8 @@ static void ports_start(void)
 
 static void config_word(const struct config_word *word, void *context)
 {
-    static const char *const known[] = {"kaslr", "log",    "test",
-                                        "nonce", "report", "exit", "recorder"};
+    static const char *const known[] = {"kaslr",  "log",  "test",     "nonce",
+                                        "report", "exit", "recorder", "break"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))
@@ -194,6 +196,9 @@ static void config_check_values(void)
     if (config_find(handover.config, "nonce", &value) &&
         !config_parse_u64(&value, &number))
         log_warn("configuration: nonce=%.*s is not a number; 0 is used",
+                 (int)MIN(value.bytes, 60UL), value.text);
+    if (break_find_unknown(handover.config, &value))
+        log_warn("configuration: break=%.*s is no break; ignored",
                  (int)MIN(value.bytes, 60UL), value.text);
     if (config_find(handover.config, "report", &value) && !config_is(&value, "json"))
         log_warn("configuration: report=%.*s is not json; ignored",
@@ -257,6 +262,7 @@ static void heap_start(void)
     heap_init();
     init_done(INIT_HEAP);
     milestone_reach(MILESTONE_HEAP);
+    BREAK(HEAP);
 }
 
 static void input_start(void)
@@ -290,6 +296,7 @@ NORETURN void kernel_main(void)
 {
     static struct monitor_table tables[3];
     milestone_reach(MILESTONE_MOVED);
+    BREAK(MOVED);
     recorder_start();
     cpu_start();
     ram_start();
@@ -313,6 +320,7 @@ NORETURN void kernel_main(void)
     milestone_reach(MILESTONE_REPORT);
     tests_run();
     milestone_reach(MILESTONE_PROMPT);
+    BREAK(PROMPT);
     tables[0] = monitor_basic_table;
     tables[1] = monitor_memory_table;
     tables[2] = lastboot_table;

@@ -6,14 +6,15 @@
            [--bios latest|legacy|qemu|seabios] [--cpu corei7_haswell_4770] [--mem 512M]
            [--display NAME] [--batch]
 
-Writes bochs.bxrc beside the image, for the Bochs that is installed, and bochs.rc with the
-names of loader and kernel. PLACE is where to stop first: stage1, stage2, protected,
+Writes bochs.bxrc beside the image, for the Bochs that is installed, and bochs.rc with
+the names of loader and kernel. PLACE is where to stop first: stage1, stage2, protected,
 longmode, early, moved, main, or a function; without one Bochs prompts before its first
-instruction. break=NAME,... or break=all in the configuration makes the magic breakpoints
-live (kernel/base/break.h lists them); each says its name on port E9, which is this
-terminal. The serial port goes to bochs-serial.txt. With the rfb display the screen is a VNC server on this machine.
---batch runs without the debugger's prompt and adds test=all, a nonce and exit=1; its exit
-status is that of run.py --batch (see there).
+instruction. break=NAME,... or break=all in the configuration makes the magic
+breakpoints live (kernel/base/break.h lists them); each says its name on port E9, which
+is this terminal. The serial port goes to bochs-serial.txt. With the rfb display the
+screen is a VNC server on this machine.
+--batch runs without the debugger's prompt and adds test=all, a nonce and exit=1; its
+exit status is that of run.py --batch (see there).
 """
 import argparse
 import glob
@@ -44,6 +45,7 @@ SHARES = ('/usr/share/bochs', '/usr/local/share/bochs', '/usr/share/seabios',
           '/usr/share/vgabios')
 # Bochs keeps at most this much of a guest's RAM in its own memory.
 HOST_MIB = 2048
+RESETS_MAX = 9
 
 
 @dataclass
@@ -61,8 +63,8 @@ class BochsSetup:
     reset_on_triple_fault: bool = False
 
     def validate(self):
-        if not 1 << 20 <= parse_memory(self.mem) <= 64 << 30 or parse_memory(self.mem) % (
-                1 << 20):
+        mem = parse_memory(self.mem)
+        if not 1 << 20 <= mem <= 64 << 30 or mem % (1 << 20):
             raise ParameterError(f'MEM={self.mem}: whole MiB from 1M to 64G on Bochs')
         if self.bios not in BIOSES:
             raise ParameterError(f'BIOS={self.bios}: one of {", ".join(BIOSES)}')
@@ -160,7 +162,7 @@ def config_lines(setup, disk, folder, interactive=False):
 
 
 class Bochs:
-    """A running Bochs without a prompt; wait_for() and finish() as machine.Qemu has them."""
+    """A running Bochs without a prompt; wait_for() and finish() as Qemu has them."""
 
     def __init__(self, setup, wall=300, echo=None):
         setup.validate()
@@ -192,20 +194,22 @@ class Bochs:
         with open(self.path('bochs.bxrc'), 'w', encoding='utf-8') as file:
             file.write('\n'.join(lines) + '\n')
         with open(self.path('continue.rc'), 'w', encoding='utf-8') as file:
-            file.write('c\n')
+            # Its debugger stops at every reset.
+            file.write('c\n' * (RESETS_MAX if self.setup.reset_on_triple_fault else 1))
         self.began = time.monotonic()
         command = ['timeout', '-k', '2', str(self.wall + 30), 'bochs', '-q', '-unlock',
                    '-f', self.path('bochs.bxrc'), '-rc', self.path('continue.rc')]
         with open(self.path('out'), 'wb') as out:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=out, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True)
 
     @property
     def serial(self):
         return read_text(self.path('bochs-serial.txt'))
 
     def e9(self):
-        """Port E9 goes to Bochs' standard output, after its prompt for the first step."""
+        """Port E9 goes to Bochs' standard output, after its prompt for step one."""
         text = read_text(self.path('out'))
         return text.partition('(unk. ctxt)')[2].partition('\n')[2]
 
@@ -291,8 +295,8 @@ def interactive(options, setup):
             file.write('\n'.join(start) + '\n')
         command += ['-rc', commands]
     screen = '; screen: VNC on this machine' if 'rfb' in lines[2] else ''
-    print(f"bochs: c continues, q leaves; serial port: {folder}/bochs-serial.txt{screen}",
-          file=sys.stderr)
+    print('bochs: c continues, q leaves; serial port: '
+          f'{folder}/bochs-serial.txt{screen}', file=sys.stderr)
     for line in debug.notes():
         print(f'bochs: {line}', file=sys.stderr)
     # Ctrl-C is for Bochs' debugger, which stops the machine and prompts. Its status is 1

@@ -18,14 +18,15 @@ from machine import ParameterError
 # Places on the way up: file, symbol. The two of stage2 come before its configuration is
 # read, so they cannot be magic breakpoints.
 PLACES = {'stage1': ('disk', 'stage1_entry'), 'stage2': ('disk', 'stage2_head'),
-          'protected': ('disk', 'head_main'), 'longmode': ('disk', 'long_mode_enter.long'),
+          'protected': ('disk', 'head_main'),
+          'longmode': ('disk', 'long_mode_enter.long'),
           'early': ('kernel', 'early_main'), 'moved': ('kernel', 'kernel_main'),
           'main': ('kernel', 'kernel_main')}
 BEFORE_CONFIG = ('stage2', 'protected')
 
 
 def slide_of(value, span):
-    """The slide that kernel/early/slide.c makes of kaslr=VALUE; None when it draws one."""
+    """The slide that kernel/early/slide.c makes of kaslr=VALUE; None: it draws one."""
     slots = (L['IMAGE_SLIDE_BYTES'] - span) // L['PAGE_2M_BYTES'] + 1
     if value == 'off':
         slot = 0
@@ -79,7 +80,8 @@ class Debug:
 
     def write_names(self):
         """The symbol file's path, or None when there is no build beside the image."""
-        lines = [(value, name) for value, name in one_a_place(self.symbols.get('disk', {}))
+        loader = one_a_place(self.symbols.get('disk', {}))
+        lines = [(value, name) for value, name in loader
                  if value < L['STAGE2_END_PHYS']]
         for value, name in one_a_place(self.symbols.get('kernel', {})):
             lines.append((L['KERNEL_LOWEST_PHYS'] + value, 'low:' + name))
@@ -107,7 +109,7 @@ class Debug:
     def notes(self):
         """What a person should know before the prompt comes."""
         if 'kernel' in self.symbols and self.slide is None:
-            yield ('the kernel will draw its place itself: its names are known only where '
-                   'stage2 loads it (kaslr=off, max or a number tells them)')
+            yield ('the kernel will draw its place itself: its names are known only '
+                   'where stage2 loads it (kaslr=off, max or a number tells them)')
         elif self.slide:
             yield f"the kernel will run at {L['IMAGE_BASE'] + self.slide:#x}"

@@ -7,10 +7,10 @@
 
 PLACE is stage1, stage2, longmode, early, moved, main, or a function of the loader or the
 kernel. Without one it is stage1, and `continue` stops at each of the others in turn.
-plinth.gdb loads the symbols of the loader and of the kernel, which follow the kernel when
-it moves; its random place stays random. `help plinth` in gdb lists the commands.
-The serial port is logged to BUILD/debug-serial.txt; BUILD/debug-com1 is a socket to type
-into it from another terminal: socat -,raw,echo=0 BUILD/debug-com1
+plinth.gdb loads the symbols of the loader and of the kernel, which follow the kernel
+when it moves; its random place stays random. `help plinth` in gdb lists the commands.
+The serial port is logged to BUILD/debug-serial.txt; BUILD/debug-com1 is a socket to
+type into it from another terminal: socat -,raw,echo=0 BUILD/debug-com1
 """
 import argparse
 import os
@@ -54,8 +54,8 @@ def check_place(at, build):
     for name in ('disk.elf', 'kernel.elf'):
         if at in Elf.read(os.path.join(build, name)).symbols():
             return
-    raise machine.ParameterError(f'AT={at}: one of {", ".join(PLACES)}, or a function of the '
-                                 'loader or the kernel')
+    raise machine.ParameterError(f'AT={at}: one of {", ".join(PLACES)}, or a function '
+                                 'of the loader or the kernel')
 
 
 def session(options, folder):

@@ -2,8 +2,8 @@
 """The image's format, read from the headers that define it, for the Python tools.
 
 No number of the format is typed here: constants come from kernel/boot/layout.h,
-disk_format.h and boot_info.h, structures from their C declarations. A field that moves in
-the header moves here.
+disk_format.h and boot_info.h, structures from their C declarations. A field that moves
+in the header moves here.
 """
 import hashlib
 import os
@@ -34,7 +34,7 @@ def _load_constants():
     """All #defines whose value is an expression of numbers and earlier names."""
     constants = {}
     for name, text in _header_texts():
-        for key, value in re.findall(r'^#define +([A-Z]\w*) +(.*\S) *$', text, flags=re.M):
+        for key, value in re.findall(r'^#define +([A-Z]\w*) +(.*\S) *$', text, re.M):
             if not re.fullmatch(r'[\w+\-<|() ]+', value):
                 raise ImageError(f'{name}: {key} is not a plain expression: {value}')
             constants[key] = eval(value, {'__builtins__': {}}, constants)
@@ -137,8 +137,8 @@ def round_up(value, unit):
 def content_uuid(image):
     """RFC 9562 version 8 from a SHA-256 of all that identifies a build.
 
-    Left out: the fields that seal fills in, the copy, the configuration and the recorder's
-    slot, so that `set` and a recorded death do not change an image's name.
+    Left out: the fields that seal fills in, the copy, the configuration and the
+    recorder's slot, so that `set` and a recorded death do not change an image's name.
     """
     data = bytearray(image)
 
@@ -170,7 +170,8 @@ CHS_END = b'\xfe\xff\xff'
 
 
 def _chs(lba):
-    """Packed CHS by 255 heads and 63 sectors; beyond its reach the customary FE FF FF."""
+    """Packed CHS by 255 heads and 63 sectors; beyond its reach the customary FE FF
+    FF."""
     cylinder, rest = divmod(lba, 255 * 63)
     head, sector = divmod(rest, 63)
     if cylinder > 1023:
@@ -181,8 +182,9 @@ def _chs(lba):
 def partition_entry(image_bytes, sector_bytes):
     """The one active entry: 1 MiB to the end of the image.
 
-    The end in CHS is always the customary FE FF FF: firmware that takes a geometry from the
-    table (heads and sectors of the end) then finds 255 and 63, not what a small image has.
+    The end in CHS is always the customary FE FF FF: firmware that takes a geometry from
+    the table (heads and sectors of the end) then finds 255 and 63, not what a small
+    image has.
     """
     first = L['DISK_PARTITION'] // sector_bytes
     count = image_bytes // sector_bytes - first

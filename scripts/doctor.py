@@ -62,9 +62,9 @@ class Report:
 def building(report):
     report.tool('make', 'make')
     report.tool('nasm', 'nasm')
-    prefix = next((p for p in (os.environ.get('CROSS_COMPILE'), 'x86_64-elf-',
-                               'x86_64-linux-gnu-') if p and shutil.which(p + 'gcc')), None)
-    package = 'gcc (gcc-x86-64-linux-gnu where the host is another), or run scripts/cross.sh'
+    prefixes = (os.environ.get('CROSS_COMPILE'), 'x86_64-elf-', 'x86_64-linux-gnu-')
+    prefix = next((p for p in prefixes if p and shutil.which(p + 'gcc')), None)
+    package = 'gcc (gcc-x86-64-linux-gnu where the host is another)'
     if not report.expect(prefix, 'x86-64 compiler', f'{prefix}gcc', package):
         return
     for name in ('gcc', 'ld', 'objcopy', 'objdump', 'addr2line'):
@@ -73,9 +73,11 @@ def building(report):
     flags = ['-ffreestanding', '-fpie', '-mcmodel=small', '-mno-red-zone',
              '-mgeneral-regs-only', '-S', '-o', '/dev/null', '-x', 'c', '-']
     said = ask(prefix + 'gcc', *flags, text='int f(void) { return 1; }\n')
-    report.expect(not said, 'kernel flags', 'accepted', f'a newer {prefix}gcc ({said[:60]})')
+    report.expect(not said, 'kernel flags', 'accepted',
+                  f'a newer {prefix}gcc ({said[:60]})')
     if prefix != 'x86_64-elf-':
-        report.add('note', 'x86_64-elf-gcc', 'not here; not needed (scripts/cross.sh builds it)')
+        report.add('note', 'x86_64-elf-gcc',
+                   'not here; not needed (scripts/cross.sh builds it)')
     report.tool('clang', 'clang', NICE)
 
 
@@ -89,8 +91,8 @@ def running(report):
                       'a complete qemu-system-x86')
     machines, devices = ask(name, '-M', 'help'), ask(name, '-device', 'help')
     for kind in machine.MACHINES:
-        report.expect(re.search(rf'^{kind}\b', machines, re.M), f'QEMU -M {kind}', 'there',
-                      'a complete qemu-system-x86')
+        report.expect(re.search(rf'^{kind}\b', machines, re.M), f'QEMU -M {kind}',
+                      'there', 'a complete qemu-system-x86')
     for device in ('isa-debug-exit', 'isa-debugcon', 'nvme', 'ich9-ahci', 'usb-storage'):
         report.expect(f'"{device}"' in devices, f'QEMU {device}', 'there',
                       'a complete qemu-system-x86')
@@ -111,8 +113,8 @@ def kvm_note(report):
         hardware = re.search(r'\b(vmx|svm)\b', file.read())
     words = 'can be opened' if usable else 'cannot be opened by this user'
     if not hardware:
-        words += ', and the CPU shows neither VMX nor SVM: a software KVM, which fails on ' \
-                 'ordinary kernel code'
+        words += ', and the CPU shows neither VMX nor SVM: a software KVM, which ' \
+                 'fails on ordinary kernel code'
     report.add('note', 'KVM', f'/dev/kvm {words}; {why}')
 
 
@@ -122,8 +124,10 @@ def debugging(report):
                      'gdb (gdb-multiarch where the host is not x86-64)'):
         said = ask(name, '-q', '-nx', '-batch', '-ex', 'python print(6 * 7)', '-ex',
                    'set architecture i386:x86-64', '-ex', 'show architecture')
-        report.expect('42' in said, 'gdb with Python', 'built in', 'a gdb built with Python')
-        report.expect('i386:x86-64' in said, 'gdb for x86-64', 'knows it', 'gdb-multiarch')
+        report.expect('42' in said, 'gdb with Python', 'built in',
+                      'a gdb built with Python')
+        report.expect('i386:x86-64' in said, 'gdb for x86-64', 'knows it',
+                      'gdb-multiarch')
 
 
 def bochs_state(report):
@@ -159,7 +163,8 @@ def find_share(name):
 def testing(report):
     report.expect(sys.version_info >= (3, 9), 'python3', version(sys.version),
                   'a python3 of 3.9 or newer')
-    for module, package in (('pytest', 'python3-pytest'), ('xdist', 'python3-pytest-xdist'),
+    for module, package in (('pytest', 'python3-pytest'),
+                            ('xdist', 'python3-pytest-xdist'),
                             ('pexpect', 'python3-pexpect')):
         said = ask('/usr/bin/python3', '-c',
                    f'import {module}; print(getattr({module}, "__version__", "there"))')
@@ -186,8 +191,8 @@ def show(sections):
             if finding['state'] == NEED:
                 missing.append(finding)
     if missing:
-        print(f"\n{len(missing)} missing. `scripts/deps.sh test debug bochs` installs them on "
-              'Debian and Ubuntu; DEPS=manual only prints the line.')
+        print(f"\n{len(missing)} missing. `scripts/deps.sh test debug bochs` installs "
+              'them on Debian and Ubuntu; DEPS=manual only prints the line.')
     else:
         print('\nnothing is missing')
     return 1 if missing else 0

@@ -4,19 +4,21 @@
 
   image.py seal --disk disk.elf --kernel F --symbols F --modules F --build-id HEX
                 [--config TEXT] RAW OUT
-      fill in checksums, UUID, partition table, manifest and the second copy: nothing else
+      fill in checksums, UUID, partition table, manifest and the second copy: nothing
+      else
   image.py show [--json] IMAGE
       what the image holds
   image.py set IMAGE KEY=VALUE ... | --text TEXT | --clear
       change the boot configuration in both copies (KEY= removes a key);
       sector=4096 or sector=512 rewrites the partition entry for that sector size
   image.py lastboot IMAGE
-      the last words of a boot that ended badly, as recorder=disk has the loader keep them
+      the last words of a boot that ended badly, as recorder=disk has the loader keep
+      them
   image.py check [--quiet] IMAGE
       every rule of the image, one line each; --quiet prints only the broken ones
 
-IMAGE is a file or a device. Exit: 0 good, 1 check found something bad or lastboot nothing,
-2 bad input (one line says what; nothing was changed).
+IMAGE is a file or a device. Exit: 0 good, 1 check found something bad or lastboot
+nothing, 2 bad input (one line says what; nothing was changed).
 """
 import argparse
 import json
@@ -62,8 +64,8 @@ def fill(image, offset, data, what):
     """Writes into a place that the link left empty, or that holds the same already."""
     there = image[offset:offset + len(data)]
     if there != data and any(there):
-        raise ImageError(f'{what}: bytes {offset:#x}..{offset + len(data):#x} of the linked '
-                         f'image are not empty')
+        raise ImageError(f'{what}: bytes {offset:#x}..{offset + len(data):#x} of the '
+                         'linked image are not empty')
     image[offset:offset + len(data)] = data
 
 
@@ -85,8 +87,8 @@ def find_blobs(raw, options):
         if not data:
             continue
         if begin % L['DISK_ALIGN'] or begin < end:
-            raise ImageError(f'{options.disk}: {option} at {begin:#x}: must be a multiple '
-                             f"of {L['DISK_ALIGN']:#x} at or above {end:#x}")
+            raise ImageError(f'{options.disk}: {option} at {begin:#x}: must be a '
+                             f"multiple of {L['DISK_ALIGN']:#x} at or above {end:#x}")
         if raw[begin:after] != data:
             raise ImageError(f'{options.disk}: the bytes at {begin:#x} are not {path}')
         found.append((kind, name or os.path.basename(path), begin, data))
@@ -122,9 +124,10 @@ def build_manifest(blobs, kernel_span, image_bytes, image_uuid):
     if total > L['MANIFEST_BYTES']:
         raise ImageError(f'manifest: {len(crcs)} chunks need {total} bytes, '
                          f"the slot has {L['MANIFEST_BYTES']}")
-    head = {'magic': L['MANIFEST_MAGIC'], 'version': L['DISK_FORMAT_VERSION'], 'crc32c': 0,
-            'manifest_bytes': total, 'entry_count': len(blobs), 'chunk_count': len(crcs),
-            'chunk_bytes': L['CHUNK_BYTES'], 'image_bytes': image_bytes,
+    head = {'magic': L['MANIFEST_MAGIC'], 'version': L['DISK_FORMAT_VERSION'],
+            'crc32c': 0, 'manifest_bytes': total, 'entry_count': len(blobs),
+            'chunk_count': len(crcs), 'chunk_bytes': L['CHUNK_BYTES'],
+            'image_bytes': image_bytes,
             'uuid': image_uuid}
     table = struct.pack(f'<{len(crcs)}I', *crcs)
     head['crc32c'] = fmt.crc32c(MANIFEST.pack(head) + entries + table)
@@ -159,8 +162,8 @@ def fill_boot_sector(image, image_uuid):
     fill(image, L['MBR_FIELDS'], fields, 'boot sector fields')
     fill(image, L['MBR_DISK_SIGNATURE'],
          struct.pack('<IH', fmt.disk_signature(image_uuid), 0), 'disk signature')
-    fill(image, L['MBR_PARTITIONS'], fmt.partition_entry(len(image), 512).ljust(64, b'\0'),
-         'partition table')
+    fill(image, L['MBR_PARTITIONS'],
+         fmt.partition_entry(len(image), 512).ljust(64, b'\0'), 'partition table')
     fill(image, L['MBR_SIGNATURE'], b'\x55\xaa', 'boot signature')
 
 
@@ -178,7 +181,8 @@ def seal(options):
     image = bytearray(raw[:end].ljust(least, b'\0'))
     fill_head(image, bytes.fromhex(options.build_id))
     image_uuid = fmt.content_uuid(image)
-    fill(image, L['DISK_STAGE2_HEAD'] + HEAD.fields['uuid'][0], image_uuid, 'stage2 head')
+    fill(image, L['DISK_STAGE2_HEAD'] + HEAD.fields['uuid'][0], image_uuid,
+         'stage2 head')
     fill_boot_sector(image, image_uuid)
     fill(image, L['DISK_CONFIG'], fmt.config_slot(options.config), 'configuration')
     fill(image, L['DISK_MANIFEST'],
@@ -246,6 +250,10 @@ def set_config(options):
             image.write(base + L['MBR_PARTITIONS'], entry)
 
 
+KIND_NAMES = {L['MANIFEST_KERNEL']: 'kernel', L['MANIFEST_SYMBOLS']: 'symbols',
+              L['MANIFEST_MODULE']: 'module'}
+
+
 def describe(image):
     """The image as plain values: what `show` prints and tests compare."""
     text, copy = image.config()
@@ -265,7 +273,7 @@ def describe(image):
     manifest = image.manifest()
     for entry in manifest[1] if manifest else ():
         facts['entries'].append({
-            'kind': {1: 'kernel', 2: 'symbols', 3: 'module'}.get(entry['kind'], 'unknown'),
+            'kind': KIND_NAMES.get(entry['kind'], 'unknown'),
             'name': fmt.entry_name(entry), 'disk_offset': entry['disk_offset'],
             'bytes': entry['bytes'], 'memory_bytes': entry['memory_bytes'],
             'chunks': -(-entry['bytes'] // L['CHUNK_BYTES'])})

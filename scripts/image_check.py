@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 
 import disk_format as fmt
-from disk_format import BASES, CONFIG, ENTRY, HEAD, L, MANIFEST
+from disk_format import BASES, CONFIG, HEAD, L, MANIFEST
 from elf64 import Elf, ElfError
 
 PF_X, PF_W = 1, 2
@@ -64,7 +64,8 @@ def size_rules(image, data):
     yield equal('image-mib', 'firmware rejects odd sizes; images are whole MiB',
                 0, wanted % L['DISK_UNIT_BYTES'])
     yield Finding('image-least', 'firmware offers no disk of less than one cylinder',
-                  wanted >= L['DISK_LEAST_BYTES'], f'at least {L["DISK_LEAST_BYTES"]}', wanted)
+                  wanted >= L['DISK_LEAST_BYTES'], f'at least {L["DISK_LEAST_BYTES"]}',
+                  wanted)
 
 
 def boot_sector_rules(data):
@@ -78,8 +79,8 @@ def boot_sector_rules(data):
     yield zeros('mbr-time-stamp', 'Windows 9x writes a time stamp here', data[begin:end],
                 begin)
     crc, length, marker, version = struct.unpack_from('<IHBB', data, L['MBR_HEAD_CRC'])
-    yield equal('mbr-head-bytes', 'stage1 checks exactly the head', L['STAGE2_HEAD_BYTES'],
-                length)
+    yield equal('mbr-head-bytes', 'stage1 checks exactly the head',
+                L['STAGE2_HEAD_BYTES'], length)
     at = L['DISK_STAGE2_HEAD']
     yield equal('mbr-head-crc', 'stage1 runs no damaged head',
                 fmt.crc32c(data[at:at + L['STAGE2_HEAD_BYTES']]), crc, hex32)
@@ -116,8 +117,8 @@ def partition_rules(data):
 
 def head_rules(data):
     head = HEAD.unpack(data, L['DISK_STAGE2_HEAD'])
-    yield equal('head-magic', 'stage1 has loaded the right thing', L['STAGE2_HEAD_MAGIC'],
-                head['magic'], hex32)
+    yield equal('head-magic', 'stage1 has loaded the right thing',
+                L['STAGE2_HEAD_MAGIC'], head['magic'], hex32)
     yield equal('head-version', 'stage2 and the tool agree on the format',
                 L['DISK_FORMAT_VERSION'], head['version'])
     yield equal('head-body-bytes', 'the whole body slot is loaded and checked',
@@ -139,8 +140,8 @@ def config_rules(data):
         at = base + L['DISK_CONFIG']
         slot, tag = data[at:at + L['CONFIG_BYTES']], f'config{number + 1}'
         head = CONFIG.unpack(slot)
-        yield equal(f'{tag}-magic', 'an empty slot is no configuration', L['CONFIG_MAGIC'],
-                    head['magic'], hex)
+        yield equal(f'{tag}-magic', 'an empty slot is no configuration',
+                    L['CONFIG_MAGIC'], head['magic'], hex)
         fits = head['text_bytes'] <= fmt.CONFIG_TEXT_MAX
         yield Finding(f'{tag}-length', 'text and its final NUL fit in the slot', fits,
                       f'at most {fmt.CONFIG_TEXT_MAX}', head['text_bytes'])
@@ -159,9 +160,9 @@ def manifest_rules(data):
         at, tag = base + L['DISK_MANIFEST'], f'manifest{number + 1}'
         slot = data[at:at + L['MANIFEST_BYTES']]
         faults = fmt.manifest_faults(slot)
-        yield Finding(tag, 'stage2 loads nothing that no valid manifest names', not faults,
-                      *(faults and (', '.join(f'{f[0]} {f[1]}' for f in faults),
-                                    ', '.join(str(f[2]) for f in faults)) or ('', '')))
+        yield Finding(tag, 'stage2 loads nothing that no valid manifest names',
+                      not faults, ', '.join(f'{f[0]} {f[1]}' for f in faults),
+                      ', '.join(str(found) for _, _, found in faults))
         whole = HEAD.unpack(data, L['DISK_STAGE2_HEAD'])
         head = MANIFEST.unpack(slot)
         yield equal(f'{tag}-identity', 'manifest and stage2 are of one build',
@@ -193,8 +194,8 @@ def payload_rules(data):
         name, begin = fmt.entry_name(entry) or '(no name)', entry['disk_offset']
         yield Finding(f'payload {name}', 'aligned for 4096-byte sectors, in order, no '
                       'overlap, inside the image',
-                      begin % L['DISK_ALIGN'] == 0 and begin >= end and entry['bytes'] > 0
-                      and begin + entry['bytes'] <= len(data)
+                      begin % L['DISK_ALIGN'] == 0 and begin >= end
+                      and entry['bytes'] > 0 and begin + entry['bytes'] <= len(data)
                       and entry['name'].count(b'\0') > 0,
                       f"a multiple of {L['DISK_ALIGN']:#x} in {end:#x}..{len(data):#x}",
                       f"{begin:#x}+{entry['bytes']:#x}")
@@ -202,7 +203,8 @@ def payload_rules(data):
         yield chunk_rule(name, entry, content, crcs, chunk)
         chunk += -(-entry['bytes'] // L['CHUNK_BYTES'])
         end = max(end, begin + entry['bytes'])
-    yield equal('payload-chunk-count', 'each chunk belongs to one entry', chunk, len(crcs))
+    yield equal('payload-chunk-count', 'each chunk belongs to one entry', chunk,
+                len(crcs))
     yield zeros('payload-padding', 'nothing hides behind the payload', data[end:], end)
     if entries:
         yield from kernel_rules(data, entries)
@@ -230,7 +232,8 @@ def kernel_rules(data, entries):
         elf = Elf(content, 'kernel')
         loads, build_id = elf.loads(), elf.build_id()
     except (ElfError, struct.error) as error:
-        yield Finding('kernel-elf', 'stage2 loads ELF64 for x86-64', False, 'ELF64', error)
+        yield Finding('kernel-elf', 'stage2 loads ELF64 for x86-64', False, 'ELF64',
+                      error)
         return
     yield Finding('kernel-elf', 'stage2 loads ELF64 for x86-64', bool(loads),
                   'PT_LOAD segments', 'none')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a kernel said on COM1: KTAP lines, the verified closing line, the JSON report.
 
-Only a kernel that ran the tests can print the right closing line: its sum covers the nonce
-it was given and every name with its outcome.
+Only a kernel that ran the tests can print the right closing line: its sum covers the
+nonce it was given and every name with its outcome.
 """
 import json
 import re
@@ -24,7 +24,8 @@ def fnv1a(data):
 @dataclass
 class Ktap:
     """One run. `problems` is empty exactly when it can be believed."""
-    tests: list = field(default_factory=list)   # (name, 'ok' | 'not ok' | 'skip', reason)
+    # (name, 'ok' | 'not ok' | 'skip', reason)
+    tests: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     closed: bool = False

@@ -5,8 +5,8 @@
   qemu_command()   QEMU's arguments for it
   Result           how a boot ended, in words, with everything it said
 
-An end without a verdict of the guest is never taken for success: QEMU exits with 0 after a
-triple fault too. qemu.py and bochs.py run machines.
+An end without a verdict of the guest is never taken for success: QEMU exits with 0
+after a triple fault too. qemu.py and bochs.py run machines.
 """
 import fcntl
 import json
@@ -107,7 +107,7 @@ def rubbish_places(mem):
 
 
 def rubbish_file(mem, folder):
-    """A sparse file that QEMU maps privately as RAM: one serves all runs of all sizes."""
+    """A sparse file that QEMU maps privately as RAM: one serves runs of all sizes."""
     path = os.path.join(folder, 'ram')
     with open(path, 'a+b') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -187,7 +187,8 @@ def disk_arguments(setup, disk, folder):
     words += ['-blockdev', json.dumps(drive)]
     on_q35 = setup.machine == 'q35'
     if setup.disk == 'ide' and on_q35:   # q35's own controller is AHCI
-        return words + ['-device', 'piix3-ide,id=pi', '-device', 'ide-hd,drive=d,bus=pi.0']
+        return words + ['-device', 'piix3-ide,id=pi',
+                        '-device', 'ide-hd,drive=d,bus=pi.0']
     if setup.disk == 'ahci' and not on_q35:
         return words + ['-device', 'ich9-ahci,id=ahci',
                         '-device', 'ide-hd,drive=d,bus=ahci.0']
@@ -271,7 +272,8 @@ def triple_fault(folder):
     log = read_text(os.path.join(folder, 'reset.log'))
     for state in log.split('Triple fault')[1:]:
         state = state.partition('CPU Reset')[2].partition('CPU Reset')[0]
-        values = dict(re.findall(r'\b(RIP|EIP|CS|RSP|ESP|CR[0234]|EFER) *=([0-9a-f]+)', state))
+        values = dict(re.findall(r'\b(RIP|EIP|CS|RSP|ESP|CR[0234]|EFER) *=([0-9a-f]+)',
+                                 state))
         base = re.search(r'\bCS *=\w+ (\w+)', state)
         if 'EFER' not in values:
             return None   # the dump is still being written

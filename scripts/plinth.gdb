@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# gdb for Plinth; scripts/debug.py starts it. The architecture stays i386:x86-64 from the first
-# instruction on: any other setting breaks the connection, and breakpoints work in every mode
-# as they are. Only gdb's own disassembly of 16-bit code is wrong: `real` shows it right.
+# gdb for Plinth; scripts/debug.py starts it. The architecture stays i386:x86-64 from
+# the first instruction on: any other setting breaks the connection, and breakpoints
+# work in every mode as they are. Only gdb's own disassembly of 16-bit code is wrong:
+# `real` shows it right.
 #
 #   help plinth     the commands of this project; scripts/gdb/ has them
 set pagination off

@@ -28,6 +28,7 @@ from machine import (RC_FAILED, RC_PASSED, EmulatorError, prepare_image, qemu_co
 # How long a boot may follow one that was reset, to tell of it. A BIOS that is entered by
 # a reset adds some of its own.
 FOLLOW_SECONDS, FOLLOW_RESETS = 20, 100
+NOT_RECORDED = 'the flight recorder holds nothing of this boot'
 
 
 class Qmp:
@@ -58,10 +59,10 @@ class Qmp:
 
 
 class Qemu:
-    """A running QEMU. Text arrives in `serial`; wait_for() and finish() move it along."""
+    """A running QEMU. Text arrives in `serial`; wait_for(), finish() move it along."""
 
-    def __init__(self, setup, wall=240, cpu_seconds=100, rubbish_folder=None, paused=False,
-                 echo=None):
+    def __init__(self, setup, wall=240, cpu_seconds=100, rubbish_folder=None,
+                 paused=False, echo=None):
         setup.validate()
         self.setup, self.serial, self.events = setup, '', []
         self.wall, self.cpu_limit = wall, cpu_seconds
@@ -293,8 +294,9 @@ class Qemu:
     def wait_for(self, pattern, after=0, resets=0, source='serial', seconds=None):
         """Waits for a regular expression in what was said from position `after` on.
 
-        At most `seconds`, and never longer than the machine's whole time. Returns the match; raises EmulatorError with all evidence when the machine ended,
-        reset or ran out of time before.
+        At most `seconds`, and never longer than the machine's whole time. Returns the
+        match; raises EmulatorError with all evidence when the machine ended, reset or
+        ran out of time before.
         """
         regex, found = re.compile(pattern, re.M), []
 
@@ -328,7 +330,7 @@ class Qemu:
     def last_words(self):
         """After a reset: lets one boot follow, and says what the one before it left in
         the flight recorder. Nothing when it had ended on purpose."""
-        boot, fault = None, triple_fault(self.folder) is not None
+        boot, fault = None, triple_fault(self.folder)
         try:
             reset = recorder.Reset(self.recorder_memory)
             if reset.on_record:
@@ -338,10 +340,10 @@ class Qemu:
         except EmulatorError:
             pass    # it is gone; what was read is all there is
         if boot is None:
-            return ['the flight recorder holds nothing of this boot'] * fault
+            return [NOT_RECORDED] * (fault is not None)
         if boot.is_good:
             return []
-        return boot.brief(recorder.image_names(fmt.Image(self.setup.image)))
+        return boot.brief(recorder.image_names(fmt.Image(self.setup.image)), fault or '')
 
     def halted(self):
         """True when CPU 0 stands in HLT."""
@@ -349,7 +351,8 @@ class Qemu:
 
     def _dead(self):
         """True when a death was reported and the machine has come to rest."""
-        if not self.qmp or not ktap.death(self.serial if self.setup.serial else self.e9()):
+        said = self.serial if self.setup.serial else self.e9()
+        if not self.qmp or not ktap.death(said):
             return False
         try:
             return self.halted()
@@ -358,7 +361,8 @@ class Qemu:
 
     def finish(self, nonce=None):
         """Runs to the machine's end: exit, first reset, or a death that halted it."""
-        stopped = self._wait(lambda: self.ended or self._dead()) or self.ended or 'halted'
+        stopped = (self._wait(lambda: self.ended or self._dead()) or self.ended
+                   or 'halted')
         result = verdict(self.serial, self.e9(), stopped, nonce)
         if stopped == 'triple fault':
             result.details.append(f'at {triple_fault(self.folder)}')

@@ -195,10 +195,15 @@ class Boot:
                        f'{milestone_name(number)}')
         return out + ['its log:'] * bool(self.log) + self.log_lines()
 
-    def brief(self, names=None):
-        """How it ended, and what it said last."""
-        return [f'boot {self.count} {self.headline(names)}',
-                *('  ' + fact for fact in self.facts()), *self.log_lines()[-BRIEF_LINES:]]
+    def brief(self, names=None, state=''):
+        """How it ended, and what it said last. state: registers as the emulator prints
+        them, "RIP=..", of a CPU that could not write its end down itself."""
+        out = [f'boot {self.count} {self.headline(names)}']
+        rip = re.search(r'\bRIP=([0-9a-f]+)', state)
+        if rip and not self.exception:
+            out.append(f'  the CPU stood at {self.place(int(rip[1], 16), False, names)}')
+        return out + ['  ' + fact for fact in self.facts()] + \
+            self.log_lines()[-BRIEF_LINES:]
 
 
 def printable(text):
@@ -260,11 +265,14 @@ class Reset:
         return bool(self.first or self.last)
 
     def follower_is_up(self):
-        """True when the next boot has come so far that it told of the one before."""
+        """True when the next boot has come so far that it told of the one before, or when
+        even the one after it has begun: then they all end in the same place."""
         self.last = boots(self.read()) or self.last
         if not self.last or self.last[:1] == self.first[:1]:
             return False
         boot = self.last[0]
+        if self.first and boot.count > self.first[0].count + 1:
+            return True
         reached = boot.milestones[-1][0] if boot.milestones else 0
         return (reached >= MILESTONES['MILESTONE_REPORT'] or boot.ended
                 or bool(boot.death or boot.exception))

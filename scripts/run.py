@@ -13,10 +13,10 @@ configuration says otherwise, passes the serial port to standard output, and tel
 exit status what happened:
 
   0  all tests passed, and the closing line's sum is right (interactive: you left)
-  1  tests failed                       5  reset, halted or switched off without a verdict
-  2  wrong parameters                   6  timeout (--timeout, seconds)
-  3  died with a code                   7  the emulator failed
-  4  triple fault                       8  the tests' report is missing or not to be believed
+  1  tests failed            5  reset, halted or switched off without a verdict
+  2  wrong parameters        6  timeout (--timeout, seconds)
+  3  died with a code        7  the emulator failed
+  4  triple fault            8  the tests' report is missing or not to be believed
 """
 import argparse
 import contextlib
@@ -33,10 +33,11 @@ import disk_format as fmt
 import machine
 import recorder
 from image import merge_keys, parse_changes
-from qemu import FOLLOW_SECONDS, Qemu, Qmp
+from qemu import FOLLOW_SECONDS, NOT_RECORDED, Qemu, Qmp
 
 EXIT_CODES = {'passed': 0, 'tests failed': 1, 'triple fault': 4, 'reset': 5, 'halted': 5,
-              'switched off': 5, 'timeout': 6, 'no tests ran': 8, 'report not believed': 8}
+              'switched off': 5, 'timeout': 6, 'no tests ran': 8,
+              'report not believed': 8}
 EXIT_PARAMETERS, EXIT_DIED, EXIT_TRIPLE, EXIT_EMULATOR = 2, 3, 4, 7
 
 
@@ -101,8 +102,9 @@ def batch(options):
 
 @contextlib.contextmanager
 def keyboard_for_child():
-    """Ctrl-C goes to a debugger that runs in the foreground, and must not end this script.
-    Gives what the child has to call first: an ignored signal would be inherited."""
+    """Ctrl-C goes to a debugger that runs in the foreground, and must not end this
+    script. Gives what the child has to call first: an ignored signal would be
+    inherited."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -121,9 +123,9 @@ class Terminal:
             termios.tcsetattr(0, termios.TCSADRAIN, self.state)
 
 
-def last_words(process, folder, image):
-    """Lets one boot follow a triple fault, on the user's screen too, and says what the one
-    before it left in the flight recorder."""
+def last_words(process, folder, image, fault):
+    """Lets one boot follow a triple fault, on the user's screen too, and says what the
+    one before it left in the flight recorder."""
     def read():
         return qmp.save_memory(fmt.L['RECORDER_PHYS'], fmt.L['RECORDER_BYTES'],
                                os.path.join(folder, 'recorder'))
@@ -138,8 +140,8 @@ def last_words(process, folder, image):
         return ['the flight recorder could not be read']
     boot = reset.dead_boot()
     if boot is None:
-        return ['the flight recorder holds nothing of this boot']
-    return boot.brief(recorder.image_names(fmt.Image(image)))
+        return [NOT_RECORDED]
+    return boot.brief(recorder.image_names(fmt.Image(image)), fault)
 
 
 def watch(process, folder, image):
@@ -151,7 +153,7 @@ def watch(process, folder, image):
             pass
         fault = machine.triple_fault(folder)
         if fault is not None:
-            lines = last_words(process, folder, image)
+            lines = last_words(process, folder, image, fault)
             process.kill()
             process.wait()
             return process.returncode, [f'triple fault at {fault}', *lines]
@@ -170,7 +172,8 @@ def interactive(options):
             try:
                 process = subprocess.Popen(command)
             except FileNotFoundError:
-                raise machine.EmulatorError('qemu-system-x86_64 is not installed') from None
+                raise machine.EmulatorError(
+                    'qemu-system-x86_64 is not installed') from None
             code, fault = watch(process, folder, options.image)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Turns the addresses in a pasted log or crash report into function, file and line.
 
-  symbolize.py [--build build] [--base V:ADDRESS] [FILE]      FILE: - or nothing: standard input
+  symbolize.py [--build build] [--base V:ADDRESS] [FILE]    no FILE: standard input
   symbolize.py [--build build] --base V:ADDRESS ADDRESS...
 
 Prints the text again, under each line with an address of the kernel its place in the
@@ -24,7 +24,8 @@ from disk_format import L
 from elf64 import ElfError
 from elf_tables import ElfTables
 
-TOOLS = ('x86_64-elf-addr2line', 'x86_64-linux-gnu-addr2line', 'addr2line', 'llvm-addr2line')
+TOOLS = ('x86_64-elf-addr2line', 'x86_64-linux-gnu-addr2line', 'addr2line',
+         'llvm-addr2line')
 # What says where the image is, best evidence first.
 BASE_WORDS = (
     re.compile(r'image at V:(?:0x)?([0-9a-f]{16})'),
@@ -84,7 +85,7 @@ class Source:
                 at.append(line)
         for pairs in self.known.values():
             if pairs and isinstance(pairs[0], str):
-                pairs[:] = [f'{function} {place}'.replace(' ./', ' ').partition(' (disc')[0]
+                pairs[:] = [f'{function} {place.removeprefix("./").partition(" (")[0]}'
                             for function, place in zip(pairs[::2], pairs[1::2])
                             if not place.startswith('??')]
 

@@ -5,12 +5,13 @@
 ; Mode on entry: protected, from head.asm. Never returns.
 
 %include "stage2/stage2.inc"
+%include "stage2/break.inc"
 
 extern cpu_check, a20_enable, low_memory_read, memory_map_read, map32_build
 extern parts_load, place_choose, payload_load, boot_tables_build, boot_info_fill, summary_show
 extern long_mode_enter, boot_info_clear, memory_more_if_small, recorder_open, last_boot_tell
 extern recorder_save, recorder_milestone, chs_guess, safe_mode, disk_drive, disk_edd, sector_bytes
-extern a20_method, e820_count, e820_source, kernel_base, need_bytes
+extern a20_method, e820_count, e820_source, kernel_base, need_bytes, magic_choose
 
 section .body
 bits 32
@@ -33,6 +34,8 @@ body_main:
         tell    say_verbose, "plinth: memory map entries ", {4, e820_count}, \
                 " source ", {1, e820_source}
         call    parts_load                      ; configuration and manifest
+        call    magic_choose
+        magic   MAGIC_CONFIG, "config"
         call    chs_guess                       ; without EDD and geometry; needs the manifest
         call    recorder_save                   ; recorder=disk: the last boot's words
         call    place_choose                    ; needs the map and the manifest
@@ -42,6 +45,7 @@ body_main:
         stamp   MILESTONE_KERNEL_LOADED
         mov     eax, MILESTONE_KERNEL_LOADED
         call    recorder_milestone
+        magic   MAGIC_LOADED, "loaded"
         call    summary_show                    ; the last BIOS call at the latest
         call    boot_tables_build
         call    boot_info_fill

@@ -60,8 +60,8 @@ magic_choose:
 .done:  popad
         ret
 
-; One name at ESI, text ends at EBP. Out: ESI = behind it; CF = 0: a comma follows. Its bit, or
-; all of them, in magic_live. Clobbers EAX, ECX, EDX, EDI.
+; One name at ESI, text ends at EBP. Out: ESI = behind it; CF = 0: a comma follows. Its
+; bit, or all of them, in magic_live. Clobbers EAX, ECX, EDX, EDI.
 item_take:
         mov     edx, esi
 .end:   cmp     esi, ebp

@@ -21,22 +21,20 @@ last_boot_tell:
         je      .end
         call    events_scan
 
-; On purpose, or marked as read: nothing after a CLEAN that speaks of an end.
-        mov     eax, [newest + RECORD_CLEAN * 4]
-        mov     edx, [newest + RECORD_EXCEPTION * 4]
-        mov     ecx, [newest + RECORD_DEATH * 4]
-        cmp     edx, ecx
-        jae     .later
-        mov     edx, ecx
-.later: test    eax, eax
+; Marked as read, or ended on purpose: no death, and no exception after it.
+        mov     esi, [record + RECORD_CLEAN * 4]
+        test    esi, esi
         jz      .unread
-        cmp     eax, edx
+        cmp     dword [esi + VALUE(0)], RECORD_CLEAN_READ
+        je      .end
+        cmp     dword [first_death], 0
+        jne     .unread
+        mov     eax, [esi + recorder_record_sequence]
+        cmp     eax, [newest + RECORD_EXCEPTION * 4]
         ja      .end
 .unread:
         inc     byte [last_boot_unread]
         call    milestone_find
-        test    edx, edx
-        jz      .silent
 
 ; A death names its code; an exception that nobody could explain any more, its vector.
         mov     esi, [first_death]
@@ -51,6 +49,8 @@ last_boot_tell:
         jmp     .place
 .exception:
         mov     esi, [record + RECORD_EXCEPTION * 4]
+        test    esi, esi
+        jz      .silent
         mov     al, [esi + VALUE(0)]
         call    exception_text
 .place: call    place_text
@@ -107,7 +107,7 @@ events_scan:
         jb      .event
         ret
 
-; Out: milestone = name of the last station. Keeps EDX.
+; Out: milestone = name of the last station.
 milestone_find:
         mov     edi, names
         mov     esi, [record + RECORD_MILESTONE * 4]

@@ -5,6 +5,7 @@
 ; Mode on entry: protected, tables and boot_info complete but for stamp and checksum. No return.
 
 %include "stage2/stage2.inc"
+%include "stage2/break.inc"
 
 extern fault64_init, idt64_register, cpu_features2, recorder64_init, recorder64_long_mode
 
@@ -54,6 +55,7 @@ bits 64
         ltr     ax
         xor     eax, eax
         lldt    ax
+        magic   MAGIC_LONGMODE, "longmode"
 
         rdtsc
         mov     edi, BOOT_INFO_PHYS

@@ -125,6 +125,7 @@ static void recorder_offsets(void)
     EMIT(RECORD_EXCEPTION, RECORD_EXCEPTION);
     EMIT(RECORD_DEATH, RECORD_DEATH);
     EMIT(RECORD_CLEAN, RECORD_CLEAN);
+    EMIT(RECORD_CLEAN_READ, RECORD_CLEAN_READ);
     SIZE(recorder_record);
     FIELD(recorder_record, sequence);
     FIELD(recorder_record, kind);

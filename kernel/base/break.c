@@ -7,15 +7,15 @@
 #include "kernel/base/string.h"
 #include "kernel/boot/layout.h"
 
-#define NAME_BYTES 16
+#define NAME_BYTES             16
 
 /* Arrays of characters, not pointers: these would want relocations before they work. */
 #define BREAK_NAME(name, text) text,
 static const char names[][NAME_BYTES] = {BREAK_LIST(BREAK_NAME)};
 /* "stage2" and "protected" come before the configuration is read: scripts/bochs.py sets
  * ordinary breakpoints there. */
-static const char others[][NAME_BYTES] = {
-    BREAK_LIST_LOADER(BREAK_NAME) "stage2", "protected", "all", "off"};
+static const char others[][NAME_BYTES] = {BREAK_LIST_LOADER(BREAK_NAME) "stage2",
+                                          "protected", "all", "off"};
 #undef BREAK_NAME
 
 STATIC_ASSERT(BREAK_COUNT <= 32, "break_live has one bit for each");

@@ -36,7 +36,8 @@
 /* recorder_record.kind */
 #define RECORD_HEAD      0x4C50 /* value[0] boot count; value[1..3] first 24 bytes: build-id */
 #define RECORD_MILESTONE 1      /* value[0] MILESTONE_..., value[1] TSC */
-#define RECORD_IMAGE     2      /* value[0] image_virt, value[1] kernel_phys */
+#define RECORD_IMAGE     2      /* value[0] where the image runs from now on: kernel_phys, later
+                                   image_virt; value[1] kernel_phys */
 #define RECORD_EXCEPTION 3      /* vector | error code << 32, RIP, CR2, CR3, RSP, TSC */
 #define RECORD_DEATH     4      /* value[0] code as text, NUL-padded ("PF-03"); RIP, CR2, CR3,
                                    RSP, TSC */

@@ -24,9 +24,9 @@ void boot_recorder_move(void)
         boot_recorder.bank = (void *)(RECORDER_VIRT + bank_offset());
 }
 
-void boot_recorder_image(void)
+void boot_recorder_image(u64 address)
 {
-    u64 values[] = {handover.image_virt, handover.info.kernel_phys};
+    u64 values[] = {address, handover.info.kernel_phys};
 
     recorder_event(&boot_recorder, RECORD_IMAGE, values, ARRAY_COUNT(values));
 }

@@ -23,8 +23,8 @@ void boot_recorder_open(void);
 /* From now on through the kernel's own tables. Before the identity map goes. */
 void boot_recorder_move(void);
 
-/* Where the image is about to run. */
-void boot_recorder_image(void);
+/* Where the image runs from now on: as it was loaded, or at its slide. */
+void boot_recorder_image(u64 address);
 
 /* A death: its code as text, and where. Its record comes before any of its words. */
 struct death_spot {

@@ -7,6 +7,7 @@
 #include "kernel/early/early.h"
 
 #include "kernel/arch/instr.h"
+#include "kernel/base/break.h"
 #include "kernel/base/crc32c.h"
 #include "kernel/base/string.h"
 #include "kernel/early/boot_recorder.h"
@@ -120,8 +121,11 @@ NORETURN void early_main(u64 boot_info_phys)
 {
     boot_info_take((const struct boot_info *)boot_info_phys);
     boot_recorder_open();
+    boot_recorder_image(handover.info.kernel_phys);
     milestone_reach(MILESTONE_KERNEL_ENTRY);
     boot_tables_take();
+    break_init(handover.config);
+    BREAK(EARLY);
 
     map_clean();
     u64 image_bytes = image_offset(image_end);
@@ -129,11 +133,11 @@ NORETURN void early_main(u64 boot_info_phys)
     milestone_reach(MILESTONE_MAP_CLEAN);
 
     slide_choose(image_bytes);
-    boot_recorder_image();
     bump_init(handover.info.kernel_phys, handover.info.payload_end);
     tables_build();
     text_tail_fill();
     milestone_reach(MILESTONE_TABLES_BUILT);
+    BREAK(TABLES);
 
     u64 bad_index = 0;
     handover.relocations = (u64)(rela_end - rela_begin) / sizeof(struct elf_rela);
@@ -144,6 +148,7 @@ NORETURN void early_main(u64 boot_info_phys)
                   "relocation %lu of %lu is not RELATIVE inside the image", bad_index,
                   handover.relocations);
 
+    boot_recorder_image(handover.image_virt);
     early_jump(handover.root_phys,
                STACKS_BASE + (STACK_SLOT_BOOT + 1) * STACK_SLOT_BYTES,
                handover.image_virt + image_offset((const void *)kernel_main));

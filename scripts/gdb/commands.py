@@ -11,7 +11,7 @@ from guest import GuestError, Image, number, phys_read, quietly
 
 
 class Plinth(gdb.Command):
-    """Plinth's own commands: plinth walk, map, regs, gdt, idt, real, frames, heap, log, ..."""
+    """Plinth's own commands, such as plinth walk, plinth map, plinth real."""
 
     def __init__(self):
         super().__init__('plinth', gdb.COMMAND_DATA, prefix=True)
@@ -59,7 +59,8 @@ def show_phys(argument):
 COMMANDS = (
     ('real', lambda a: inspect_cpu.show_real(count_of(a, 8)),
      'Mode, CS:IP, segments, flags, stack, and code as the mode reads it. [COUNT]'),
-    ('regs', lambda a: inspect_cpu.show_regs(), 'Control registers, EFER, flags in words.'),
+    ('regs', lambda a: inspect_cpu.show_regs(),
+     'Control registers, EFER, flags in words.'),
     ('gdt', lambda a: inspect_cpu.show_gdt(), 'The global descriptor table in words.'),
     ('idt', lambda a: inspect_cpu.show_idt(), 'The interrupt descriptor table in words.'),
     ('walk', lambda a: walks.show_walk(number(a)),

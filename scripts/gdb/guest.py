@@ -49,7 +49,8 @@ class Cpu:
         # selector, base, limit, attributes
         self.segments = {name: tuple(int(word, 16) for word in words.split()[:4])
                          for name, words in re.findall(
-                             r'^(ES|CS|SS|DS|FS|GS|LDT|TR) *=((?: ?[0-9a-f]+){4})', text, re.M)}
+                             r'^(ES|CS|SS|DS|FS|GS|LDT|TR) *=((?: ?[0-9a-f]+){4})',
+                             text, re.M)}
         self.tables = {name: (int(base, 16), int(limit, 16)) for name, base, limit in
                        re.findall(r'^(GDT|IDT)= +([0-9a-f]+) ([0-9a-f]+)', text, re.M)}
 
@@ -199,7 +200,7 @@ def kernel_value(name):
 
 @functools.cache
 def kernel_functions():
-    """[(offset, name)] of the kernel's code, the way its own backtraces name it: gdb would
+    """[(offset, name)] of the kernel's code, named as its own backtraces do: gdb would
     find labels that NASM's macros made."""
     return symbols.functions(ElfTables.read(KERNEL))
 

@@ -14,7 +14,7 @@ def segment_at(address, size):
 
 
 def show_real(count=8):
-    """CS:IP, segments, flags, stack, and the next instructions as this mode reads them."""
+    """CS:IP, segments, flags, stack, and the next instructions as the mode reads them."""
     cpu = Cpu()
     base = cpu.segments['CS'][1]
     width = 4 if cpu.mode == 'real mode' else 8
@@ -70,7 +70,8 @@ def show_regs():
     for name in ('CS', 'SS', 'TR'):
         selector, base, limit, _ = cpu.segments[name]
         print(f'  {name}     {selector:04x}, base {base:#x}, limit {limit:#x}')
-    print('  FS base ' + f"{cpu.segments['FS'][1]:#x}, GS base {cpu.segments['GS'][1]:#x}")
+    fs, gs = (cpu.segments[name][1] for name in ('FS', 'GS'))
+    print(f'  FS base {fs:#x}, GS base {gs:#x}')
 
 
 def show_gdt():
@@ -97,7 +98,7 @@ def show_gdt():
 
 
 def gate(raw, cpu):
-    """(selector, offset, type, dpl, present, IST) of a gate as long as the mode has it."""
+    """(selector, offset, type, dpl, present, IST) of a gate of this mode's length."""
     low = int.from_bytes(raw[:8], 'little')
     offset = low & 0xFFFF | low >> 32 & 0xFFFF0000
     ist = 0
@@ -113,7 +114,8 @@ def show_idt():
     base, limit = cpu.tables['IDT']
     print(f'IDT at V:{base:016x}, limit {limit:#x}, {cpu.mode}')
     if cpu.mode == 'real mode':
-        for vector, (ip, cs) in enumerate(struct.iter_unpack('<HH', phys_read(base, 32 * 4))):
+        vectors = struct.iter_unpack('<HH', phys_read(base, 32 * 4))
+        for vector, (ip, cs) in enumerate(vectors):
             print(f'  {vector:02x} {words.VECTORS.get(vector, ""):4} {cs:04x}:{ip:04x}')
         return
     size = 16 if cpu.long else 8
@@ -144,7 +146,8 @@ def gate_words(parts):
     if not present:
         return 'not present'
     # First what is the same for neighbours: equal lines are joined.
-    out = f"{words.SYSTEM_TYPES.get(kind, f'type {kind}')}, selector {selector:02x}, ring {dpl}"
+    out = words.SYSTEM_TYPES.get(kind, f'type {kind}')
+    out += f', selector {selector:02x}, ring {dpl}'
     if ist:
         out += f', IST{ist}'
     return f'{out}, {name_of(offset) or hex(offset)}'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel's own books, read from memory without running it: frames, heap, log, recorder."""
+"""The kernel's own books, read without running it: frames, heap, log, recorder."""
 import struct
 
 import gdb
@@ -37,7 +37,8 @@ def kib(frames):
 
 
 def frame_words(word):
-    owners, states = enum_names('frame_owner', 'OWNER_'), enum_names('frame_state', 'FRAME_')
+    owners = enum_names('frame_owner', 'OWNER_')
+    states = enum_names('frame_state', 'FRAME_')
     owner, state = word & 31, word >> 5 & 7
     return (f'{states.get(state, state)}, owner {owners.get(owner, owner)}, '
             f'order {word >> 11 & 31}, count {word >> 30 & 0xFFFFFF}')
@@ -66,8 +67,10 @@ def show_frames(argument=''):
         return show_frame(address)
     pmm = kernel_value('pmm')
     if not int(pmm['total']):
-        raise GuestError('the frame allocator is not open yet: hbreak heap_start, continue')
-    print(f"frames: {int(pmm['total'])} of RAM, {int(pmm['unpromised'])} free and unpromised, "
+        raise GuestError('the frame allocator is not open yet: '
+                         'hbreak heap_init, continue')
+    print(f"frames: {int(pmm['total'])} of RAM, "
+          f"{int(pmm['unpromised'])} free and unpromised, "
           f"{int(pmm['promised'])} promised, {int(pmm['untouched'])} never touched, "
           f"{int(pmm['refused'])} frees refused")
     names = enum_names('frame_owner', 'OWNER_')
@@ -156,4 +159,6 @@ def show_lastboot(lines=10):
     blob = symbols.make_blob(ElfTables.read(KERNEL))
     names = recorder.Names(blob, memory_span(Elf.read(KERNEL)))
     for boot in found:
-        print('\n'.join(boot.lines(names, log_lines=lines)))
+        told = boot.lines(names)
+        log = told.index('its log:') + 1 if 'its log:' in told else len(told)
+        print('\n'.join(told[:log] + told[log:][-lines:]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How gdb prints the kernel's kinds of address: P:, V:, frame numbers, entries in words."""
+"""How gdb prints the kernel's kinds: P:, V:, frame numbers, entries in words."""
 import gdb
 import gdb.printing
 

@@ -53,7 +53,7 @@ class State:
 
 
 def followed():
-    """At long mode's door boot_info says where the kernel is; behind the jump CR3 does."""
+    """At long mode's door boot_info says where the kernel is, behind the jump CR3."""
     Image.follow()
     if Image.placed < L['IMAGE_BASE']:
         at = OFFSETS['early_jump'] + text_bytes(OFFSETS['early_jump'], 32).index(JUMP)
@@ -73,7 +73,7 @@ def plan_stations():
 
 LOADER_STATIONS = {
     'stage1': ('stage1_entry', 'stage1; `real` shows 16-bit code'),
-    'stage2': ('stage2_head', 'stage2, still in real mode; `hbreak body_main` is behind it'),
+    'stage2': ('stage2_head', 'stage2, still in real mode; body_main is not'),
     'longmode': ('long_mode_enter.long', 'the first instruction in long mode')}
 # Symbol, whether it runs where stage2 loaded it, title.
 KERNEL_STATIONS = {

@@ -8,8 +8,8 @@ CR4 = {0: 'VME', 1: 'PVI', 2: 'TSD', 3: 'DE', 4: 'PSE', 5: 'PAE', 6: 'MCE', 7: '
        8: 'PCE', 9: 'OSFXSR', 10: 'OSXMMEXCPT', 11: 'UMIP', 12: 'LA57', 13: 'VMXE',
        16: 'FSGSBASE', 17: 'PCIDE', 18: 'OSXSAVE', 20: 'SMEP', 21: 'SMAP', 22: 'PKE'}
 EFER = {0: 'SCE', 8: 'LME', 10: 'LMA', 11: 'NXE', 12: 'SVME'}
-FLAGS = {0: 'CF', 2: 'PF', 4: 'AF', 6: 'ZF', 7: 'SF', 8: 'TF', 9: 'IF', 10: 'DF', 11: 'OF',
-         14: 'NT', 16: 'RF', 17: 'VM', 18: 'AC', 21: 'ID'}
+FLAGS = {0: 'CF', 2: 'PF', 4: 'AF', 6: 'ZF', 7: 'SF', 8: 'TF', 9: 'IF', 10: 'DF',
+         11: 'OF', 14: 'NT', 16: 'RF', 17: 'VM', 18: 'AC', 21: 'ID'}
 PTE = {0: 'P', 1: 'W', 2: 'U', 3: 'PWT', 4: 'PCD', 5: 'A', 6: 'D', 63: 'NX'}
 LEVELS = {4: 'PML4', 3: 'PDPT', 2: 'PD', 1: 'PT'}
 SIZES = {3: '1G', 2: '2M', 1: '4K'}
@@ -20,9 +20,9 @@ VECTORS = {0: '#DE', 1: '#DB', 2: 'NMI', 3: '#BP', 4: '#OF', 5: '#BR', 6: '#UD',
            17: '#AC', 18: '#MC', 19: '#XM', 20: '#VE', 21: '#CP', 28: '#HV', 29: '#VC',
            30: '#SX'}
 # System descriptors and gates (SDM vol. 3A, tables 3-1 and 3-2).
-SYSTEM_TYPES = {1: 'TSS 16', 2: 'LDT', 3: 'TSS 16 busy', 4: 'call gate 16', 5: 'task gate',
-                6: 'interrupt gate 16', 7: 'trap gate 16', 9: 'TSS', 11: 'TSS busy',
-                12: 'call gate', 14: 'interrupt gate', 15: 'trap gate'}
+SYSTEM_TYPES = {1: 'TSS 16', 2: 'LDT', 3: 'TSS 16 busy', 4: 'call gate 16',
+                5: 'task gate', 6: 'interrupt gate 16', 7: 'trap gate 16', 9: 'TSS',
+                11: 'TSS busy', 12: 'call gate', 14: 'interrupt gate', 15: 'trap gate'}
 WINDOWS = (('heap', 'HEAP'), ('direct map', 'DIRECT_MAP'), ('stacks', 'STACKS'),
            ('apertures', 'APERTURE'), ('frame table', 'FRAME_TABLE'),
            ('modules', 'MODULES'))
@@ -85,7 +85,8 @@ def segment_words(low, high):
         return 'null'
     if not low >> 44 & 1:
         base |= (high & 0xFFFFFFFF) << 32
-        words = [SYSTEM_TYPES.get(kind, f'type {kind}'), f'base {base:#x} limit {limit:#x}']
+        words = [SYSTEM_TYPES.get(kind, f'type {kind}'),
+                 f'base {base:#x} limit {limit:#x}']
     elif kind & 8:
         size = '64' if low >> 53 & 1 else '32' if low >> 54 & 1 else '16'
         words = [f'code {size}-bit']

@@ -20,10 +20,10 @@ def cell(text):
 
 
 def without(bug):
-    same = bug.without['qemu'] == bug.without['bochs']
-    if same:
-        return bug.without['qemu']
-    return f'QEMU: {bug.without["qemu"]}<br>Bochs: {bug.without["bochs"]}'
+    on_qemu, on_bochs = cell(bug.without['qemu']), cell(bug.without['bochs'])
+    if on_qemu == on_bochs:
+        return on_qemu
+    return f'QEMU: {on_qemu}<br>Bochs: {on_bochs}'
 
 
 def score(verdicts):
@@ -36,15 +36,15 @@ def score(verdicts):
 
 def table(verdicts):
     lines = [score(verdicts) + '.', '',
-             '| bug | without help | what is said | verdict | caught by |',
-             '|---|---|---|---|---|']
+             '| bug | the mistake | without help | what is said | verdict | caught by |',
+             '|---|---|---|---|---|---|']
     for verdict in verdicts:
         bug = verdict.bug
         says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
         lines.append(
-            f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | '
-            f'{cell(bug.title)}. {cell(without(bug)).replace("&lt;br>", "<br>")} | '
-            f'{says} | {verdict.rank} | {", ".join(verdict.caught_by[:3]) or "nothing"} |')
+            f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | {cell(bug.title)} | '
+            f'{without(bug)} | {says} | {verdict.rank} | '
+            f'{", ".join(verdict.caught_by[:3]) or "nothing"} |')
     return '\n'.join(lines)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Small made-up inputs for the tools' own tests: ELF files and a sealed image.
 
-The image built here holds no loader: it is for tests of image.py, which must not need the
-real one. Boot sectors with a purpose are assembled from text by assemble().
+The image built here holds no loader: it is for tests of image.py, which must not need
+the real one. Boot sectors with a purpose are assembled from text by assemble().
 """
 import os
 import struct
@@ -24,8 +24,8 @@ def elf(segments=(), symbols=()):
     at = 64 + 56 * len(segments)
     headers, body = b'', b''
     for kind, flags, address, data, memory in segments:
-        headers += struct.pack('<IIQQQQQQ', kind, flags, at + len(body), address, address,
-                               len(data), memory, 0x1000)
+        headers += struct.pack('<IIQQQQQQ', kind, flags, at + len(body), address,
+                               address, len(data), memory, 0x1000)
         body += data
     at += len(body)
     strings, table = b'\0', bytes(24)
@@ -37,8 +37,8 @@ def elf(segments=(), symbols=()):
     sections += struct.pack('<IIQQQQIIQQ', 0, 3, 0, 0, at + len(table), len(strings),
                             0, 0, 1, 0)
     head = b'\x7fELF\x02\x01\x01'.ljust(16, b'\0') + struct.pack(
-        '<HHIQQQIHHHHHH', 3, 62, 1, 0x1000, 64, at + len(table) + len(strings), 0, 64, 56,
-        len(segments), 64, 3, 0)
+        '<HHIQQQIHHHHHH', 3, 62, 1, 0x1000, 64, at + len(table) + len(strings), 0, 64,
+        56, len(segments), 64, 3, 0)
     return head + headers + body + table + strings + sections
 
 
@@ -48,7 +48,8 @@ def kernel_elf(fill=b'\xc3', build_id=BUILD_ID, flags=5):
                 (1, 6, 0x400000, b'data', 0x3000), (4, 4, 0x200000, note, len(note))])
 
 
-def build_inputs(folder, kernel=None, symbols=None, modules=b'module text', code=b'\xf4'):
+def build_inputs(folder, kernel=None, symbols=None, modules=b'module text',
+                 code=b'\xf4'):
     """Writes all that `seal` reads; returns its arguments without the output. `code` is
     what the boot sector does."""
     kernel = kernel_elf() if kernel is None else kernel

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Damaged images: cut short, one flipped bit anywhere. What has a second copy is repaired
-and says so; what has none is a named death. Nothing damaged ever runs.
+"""Damaged images: cut short, one flipped bit anywhere. What has a second copy is
+repaired and says so; what has none is a named death. Nothing damaged ever runs.
 """
 import shutil
 import struct
@@ -57,7 +57,8 @@ def quirk_names(loader):
 
 def test_undamaged(victim, rubbish):
     loader, _ = boots(victim, rubbish)
-    assert (loader['body_copy'], loader['manifest_copy'], loader['config_status']) == (0,) * 3
+    assert loader['body_copy'] == loader['manifest_copy'] == 0
+    assert loader['config_status'] == 0
     assert loader['quirks'] == []
 
 
@@ -164,7 +165,7 @@ def test_configuration_first_copy(victim, rubbish):
 
 
 def test_configuration_both_copies(victim, rubbish):
-    """Refused by checksum; defaults, and it says so. report=json is lost with the rest."""
+    """Refused by checksum; defaults, and it says so. report=json is lost, too."""
     for base in BASES:
         flip(victim, base + L['DISK_CONFIG'] + 17)
     loader, said = boots(victim, rubbish)

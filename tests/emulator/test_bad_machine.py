@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Machines the loader must refuse by name: each gets its code on COM1, port E9 and screen,
-and a halt. None resets, hangs in a loop or goes on.
+"""Machines the loader must refuse by name: each gets its code on COM1, port E9 and
+screen, and a halt. None resets, hangs in a loop or goes on.
 """
 import time
 
@@ -85,7 +85,7 @@ def test_death_on_bochs(image):
 
 @pytest.mark.parametrize('disk', ['ide', 'ahci', 'nvme', 'usb'])
 def test_permanent_read_error(disk, image, rubbish):
-    """A sector of the kernel that never reads: the death names the place and the tries."""
+    """A sector of the kernel that never reads: the death names place and tries."""
     lba = L['DISK_PAYLOAD'] // 512 + 16
     fault = {'event': 'none', 'iotype': 'read', 'sector': lba, 'errno': 5}
     machine = Setup(image, disk=disk, faults=(fault,))

@@ -49,8 +49,8 @@ def ram_of(entries):
 
 
 def check_maps(facts, mem, hidden=0):
-    """The raw map holds the RAM given, but for what the machine hides behind devices; the
-    clean one is in order and loses little of it."""
+    """The raw map holds the RAM given, but for what the machine hides behind devices;
+    the clean one is in order and loses little of it."""
     raw, clean = facts['raw'], facts['clean']
     assert 0 < len(raw) < 64
     assert mem - hidden - 4 * MIB <= ram_of(raw) <= mem - hidden
@@ -60,11 +60,12 @@ def check_maps(facts, mem, hidden=0):
     for before, after in zip(clean, clean[1:]):
         assert before['base'] + before['bytes'] <= after['base']
         assert before['type'] != after['type'] or \
-            before['base'] + before['bytes'] < after['base'], 'equal neighbours not merged'
+            before['base'] + before['bytes'] < after['base'], 'neighbours not merged'
     assert ram_of(raw) - MIB <= ram_of(clean) <= ram_of(raw)
     for entry in (e for e in clean if e['type'] == 1):
         for begin, end in ((L['VGA_HOLE_PHYS'], L['HIGH_MEMORY_PHYS']),
-                           (L['RECORDER_PHYS'], L['RECORDER_PHYS'] + L['RECORDER_BYTES'])):
+                           (L['RECORDER_PHYS'],
+                            L['RECORDER_PHYS'] + L['RECORDER_BYTES'])):
             assert entry['base'] >= end or entry['base'] + entry['bytes'] <= begin
 
 
@@ -116,7 +117,8 @@ def check_loader(facts, sector_bytes=512):
     if not loader['edd']:
         return   # CHS goes track by track
     # 8 + bytes / 32 KiB is the budget of INT 13h calls.
-    assert loader['int13_calls'] <= 8 + loader['int13_sectors'] * sector_bytes / 32768 + 1
+    read = loader['int13_sectors'] * sector_bytes
+    assert loader['int13_calls'] <= 8 + read / 32768 + 1
 
 
 def check_memory(facts, mem):
@@ -154,7 +156,8 @@ CASES = [
     Case(cpu='qemu64'), Case(cpu='Nehalem', machine='q35', disk='ahci'),
     Case(cpu='EPYC', disk='nvme'), Case(machine='q35', disk='nvme4k'),
     Case(disk='virtio', kaslr='off'), Case(disk='usb', kaslr='max'),
-    Case(disk='ahci', kaslr='12345'), Case(cpu='Icelake-Server', machine='q35', disk='ide'),
+    Case(disk='ahci', kaslr='12345'),
+    Case(cpu='Icelake-Server', machine='q35', disk='ide'),
     Case('16M', 'qemu64', kaslr='max'), Case('16M', machine='q35', disk='ahci'),
     Case('5G', disk='ahci'), Case('5G', 'Nehalem', 'q35', 'virtio', 'off'),
     Case('64G', 'EPYC', disk='virtio', tests=quick_tests()),
@@ -163,13 +166,15 @@ CASES = [
     Case('3G', 'qemu64', 'q35', 'ahci'),
 ]
 FULL_CASES = [
-    Case(disk=disk) for disk in ('virtio-scsi', 'lsi', 'ehci', 'uhci', 'ohci', 'sd', 'cd')
+    Case(disk=disk)
+    for disk in ('virtio-scsi', 'lsi', 'ehci', 'uhci', 'ohci', 'sd', 'cd')
 ] + [
     Case(disk=disk, machine='q35', cpu='qemu64') for disk in ('virtio', 'usb', 'nvme')
 ] + [
     Case('64G', 'qemu64', 'q35', 'ide'), Case('512G', 'EPYC', 'q35', 'ahci'),
     Case('1T', 'EPYC', disk='virtio'), Case('1T', 'qemu64', disk='virtio'),
-    Case('16T', disk='virtio', tests='boot_info,direct_map_is_ram,heap_through_direct_map'),
+    Case('16T', disk='virtio',
+         tests='boot_info,direct_map_is_ram,heap_through_direct_map'),
     Case('4097M', 'EPYC', disk='ahci'), Case('129M', 'Nehalem', 'q35', 'ahci'),
     Case('17M', 'EPYC', kaslr='off'), Case(smp=64, disk='virtio'),
 ] + [Case(disk='virtio', kaslr=str(seed)) for seed in range(8)]
@@ -239,8 +244,9 @@ def test_boots_on_bochs(case, image, nonce):
 @pytest.mark.parametrize('disk', ['ide', 'ahci', 'virtio', 'nvme', 'usb'])
 def test_transient_read_errors_are_retried(disk, image, rubbish, nonce):
     """The first reads of two sectors fail once; the boot goes on and says so."""
-    faults = [{'event': 'none', 'iotype': 'read', 'sector': lba, 'errno': 5, 'once': True}
-              for lba in (L['DISK_MANIFEST'] // 512, L['DISK_PAYLOAD'] // 512 + 64)]
+    lbas = L['DISK_MANIFEST'] // 512, L['DISK_PAYLOAD'] // 512 + 64
+    faults = [{'event': 'none', 'iotype': 'read', 'sector': lba, 'errno': 5,
+               'once': True} for lba in lbas]
     setup = Setup(image, disk=disk, config=config_for(Case(), nonce), faults=faults)
     result = boot(setup, nonce)
     assert result.passed, result

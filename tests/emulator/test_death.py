@@ -50,8 +50,10 @@ def test_death(name, image, rubbish):
     for text in (result.serial, screen):
         assert f'docs/errors/{DEADLY[name]}.md' in text, text
     # A backtrace with names: at least one function of the kernel.
-    assert re.search(r'^ +at [0-9a-f]{16} \w+\+', result.serial.replace('\r', ''), re.M), result
-    if DEADLY[name].startswith(('PF', 'HP', 'SO')) and DEADLY[name] not in ('HP-01', 'HP-02'):
+    said = result.serial.replace('\r', '')
+    assert re.search(r'^ +at [0-9a-f]{16} \w+\+', said, re.M), result
+    code = DEADLY[name]
+    if code.startswith(('PF', 'HP', 'SO')) and code not in ('HP-01', 'HP-02'):
         assert 'PML4[' in result.serial, result
 
 

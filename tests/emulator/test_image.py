@@ -145,7 +145,8 @@ def test_manifest_by_hand(original, tmp_path):
     kernel = (tmp_path / 'kernel').read_bytes()
     at = 0xA000
     assert original[at:at + 8] == b'\0PLINTMF'
-    version, crc, total, entries, chunks, step = struct.unpack_from('<6I', original, at + 8)
+    version, crc, total, entries, chunks, step = struct.unpack_from('<6I', original,
+                                                                    at + 8)
     assert (version, entries, step) == (1, 3, 0x8000)
     assert total == 56 + 3 * 64 + 4 * chunks
     kind, first, offset, count, memory = struct.unpack_from('<IIQQQ', original, at + 56)
@@ -212,14 +213,16 @@ def test_seal_refuses(breaking, message, tmp_path):
 
 def test_seal_without_symbols_and_modules(tmp_path):
     out = tmp_path / 'bare.img'
-    assert image_tool('seal', *build_inputs(tmp_path, symbols=b'', modules=b''), out)[0] == 0
+    words = build_inputs(tmp_path, symbols=b'', modules=b'')
+    assert image_tool('seal', *words, out)[0] == 0
     assert bad_rules(out) == set()
     assert [entry['kind'] for entry in show(out)['entries']] == ['kernel']
 
 
 def test_seal_with_configuration(tmp_path):
     out = tmp_path / 'set.img'
-    code, _, errors = image_tool('seal', *build_inputs(tmp_path), '--config', 'a=1 b', out)
+    words = build_inputs(tmp_path)
+    code, _, errors = image_tool('seal', *words, '--config', 'a=1 b', out)
     assert code == 0, errors
     assert show(out)['config'] == {'text': 'a=1 b', 'copy': 0}
 
@@ -231,7 +234,8 @@ def test_show_names_everything(image):
     assert facts['build_id'] == BUILD_ID.hex()
     assert facts['image_bytes'] == facts['bytes'] == L['DISK_LEAST_BYTES']
     assert [e['kind'] for e in facts['entries']] == ['kernel', 'symbols', 'module']
-    assert facts['partition'] == {'first_lba': 2048, 'lba_count': 14336, 'sector_bytes': 512}
+    assert facts['partition'] == {'first_lba': 2048, 'lba_count': 14336,
+                                  'sector_bytes': 512}
     code, out, _ = image_tool('show', image)
     assert code == 0 and facts['uuid'] in out and BUILD_ID.hex() in out
 
@@ -454,7 +458,8 @@ def test_check_with_both_manifests_damaged(image):
     assert {'manifest1', 'manifest2', 'payload'} <= bad_rules(image)
 
 
-@pytest.mark.parametrize('size', [0x10000, 0x118000, 0x120000, 0x128000, L['DISK_LEAST_BYTES'] - 1])
+@pytest.mark.parametrize('size', [0x10000, 0x118000, 0x120000, 0x128000,
+                                  L['DISK_LEAST_BYTES'] - 1])
 def test_check_of_a_cut_image(size, image):
     image.write_bytes(image.read_bytes()[:size])
     assert 'image-size' in bad_rules(image)

@@ -29,8 +29,8 @@ class Console:
         return ktap.plain(self.vm.serial if self.source == 'serial' else self.vm.e9())
 
     def until_prompt(self, resets=0):
-        found = self.vm.wait_for(PROMPT, after=self.at, resets=resets, source=self.source,
-                                 seconds=30)
+        found = self.vm.wait_for(PROMPT, after=self.at, resets=resets,
+                                 source=self.source, seconds=30)
         begin, self.at = self.at, found.end()
         return self.said()[begin:found.start()]
 
@@ -168,7 +168,8 @@ def test_control_characters_do_no_harm(console):
     console.vm.send(every + '\x03')
     console.until_prompt()
     console.alive()
-    for sequence in ('\x1b[A', '\x1b[1;5C', '\x1bOP', '\x1b', '\x1b[', '\x1b' * 50 + 'x'):
+    for sequence in ('\x1b[A', '\x1b[1;5C', '\x1bOP', '\x1b', '\x1b[',
+                     '\x1b' * 50 + 'x'):
         console.vm.send(sequence + '\x03')
         console.until_prompt()
     console.alive()
@@ -202,8 +203,9 @@ def test_keyboard(console):
 
 
 def test_keyboard_rubbish(console):
-    for keys in (('f1', 'f12'), ('ctrl-alt-x',), ('caps_lock', 'caps_lock'), ('up', 'pgdn'),
-                 ('print',), ('pause',), ('kp_5', 'num_lock', 'num_lock')):
+    for keys in (('f1', 'f12'), ('ctrl-alt-x',), ('caps_lock', 'caps_lock'),
+                 ('up', 'pgdn'), ('print',), ('pause',),
+                 ('kp_5', 'num_lock', 'num_lock')):
         console.vm.send_keys(keys)
     console.vm.send('\x03')
     console.until_prompt()

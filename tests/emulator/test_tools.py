@@ -86,8 +86,8 @@ def private(build, tmp_path):
 def gdb(folder, *commands, config=''):
     words = [word for command in commands for word in ('-ex', command)]
     done = subprocess.run(
-        tool('debug.py', '--build', folder, '--image', folder / 'plinth.img', '--mem', '64M',
-             '--config', config, '--', '-batch', *words),
+        tool('debug.py', '--build', folder, '--image', folder / 'plinth.img',
+             '--mem', '64M', '--config', config, '--', '-batch', *words),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace')
     return done.stdout + done.stderr
 
@@ -98,8 +98,8 @@ def gdb(folder, *commands, config=''):
 def test_debug_follows_the_kernel(config, where, private):
     """Symbols and source lines at the load address, then at the slid one."""
     out = gdb(private, 'real 1', 'continue', 'continue', 'image', 'continue', 'continue',
-              'image', 'hbreak monitor_run', 'continue', 'bt 3', 'print handover.info.magic',
-              'serial 3', config=config)
+              'image', 'hbreak monitor_run', 'continue', 'bt 3',
+              'print handover.info.magic', 'serial 3', config=config)
     assert re.search(r'stage1_entry \(\) at stage1/stage1.asm:\d+', out), out
     assert 'CS:IP 0000:7c00' in out and 'jmp' in out
     assert re.search(r'long_mode_enter \(\) at stage2/long_mode.asm:\d+', out)
@@ -113,17 +113,20 @@ def test_debug_follows_the_kernel(config, where, private):
 
 
 def test_debug_without_a_build(tmp_path, image):
-    done = subprocess.run(tool('debug.py', '--build', tmp_path / 'none', '--image', image),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    command = tool('debug.py', '--build', tmp_path / 'none', '--image', image)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_bochs_debugger(private):
     """Its prompt, the kernel's names, a breakpoint in the higher half."""
     script = 'lb "kernel_main"\nc\nbt 2\nr\nq\n'
-    done = subprocess.run(tool('bochs.py', '--image', private / 'plinth.img', '--mem', '64M'),
-                          input=script, capture_output=True, text=True, errors='replace')
-    assert re.search(r'Breakpoint 1, 0xffffffff8000\w{4}', done.stdout), done.stdout[-2000:]
+    command = tool('bochs.py', '--image', private / 'plinth.img', '--mem', '64M')
+    done = subprocess.run(command, input=script, capture_output=True, text=True,
+                          errors='replace')
+    said = done.stdout
+    assert re.search(r'Breakpoint 1, 0xffffffff8000\w{4}', said), said[-2000:]
     assert 'kernel_main+0' in done.stdout and done.returncode == 0
     assert 'c continues, q leaves' in done.stderr
 

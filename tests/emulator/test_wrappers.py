@@ -39,7 +39,8 @@ def batch(folder, words, end, *more):
     (ktap_words('7', FAILING), 'passed', 1, 'tests failed'),
     ('plinth: L-30 both manifests are damaged\n', 'halt', 3, 'died L-30'),
     ('plinth: S1 D 0180\n', 'halt', 3, 'died S1 D'),
-    ('KTAP version 1\n1..2\nok 1 one\nplinth: PF-03 a fault\n', 'failed', 3, 'died PF-03'),
+    ('KTAP version 1\n1..2\nok 1 one\nplinth: PF-03 a fault\n', 'failed', 3,
+     'died PF-03'),
     (GOOD, 'triple', 4, 'triple fault'),
     ('hello\n', 'triple', 4, 'triple fault'),
     (GOOD, 'reset', 5, 'reset'),
@@ -125,8 +126,9 @@ def test_help_documents_the_statuses():
 ], ids=range(6))
 def test_bochs_wrapper(words, end, code, reason, tmp_path):
     image = talker(tmp_path, words, end)
-    status, out, errors = run_tool('bochs.py', '--batch', '--image', image, '--mem', '32M',
-                                   '--config', 'nonce=7', '--timeout', '8')
+    status, out, errors = run_tool('bochs.py', '--batch', '--image', image,
+                                   '--mem', '32M', '--config', 'nonce=7',
+                                   '--timeout', '8')
     assert (status, f'bochs: {reason}' in errors) == (code, True), errors
     assert out.replace('\r', '') == words
 
