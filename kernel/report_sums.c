@@ -60,6 +60,8 @@ const char *quirk_name(u32 code)
         [QUIRK_MANIFEST_SECOND] = "second copy of the manifest used",
         [QUIRK_CONFIG_SECOND] = "second copy of the configuration used",
         [QUIRK_CONFIG_DEFAULTS] = "configuration damaged, defaults used",
+        [QUIRK_RECORDER_UNSAVED] = "the recorder could not be written to the disk",
+        [QUIRK_NO_GEOMETRY] = "no geometry: found by trying",
         [QUIRK_A20_WAS_OFF] = "A20 was off",
         [QUIRK_A20_LOST] = "a BIOS call closed A20",
         [QUIRK_E820_FAILED] = "E820 failed",
@@ -67,6 +69,8 @@ const char *quirk_name(u32 code)
         [QUIRK_E820_ENDLESS] = "E820 list does not end",
         [QUIRK_E801_FAILED] = "E801 failed",
         [QUIRK_LOW_TOP_INSANE] = "end of low memory is nonsense",
+        [QUIRK_MAP_SMALL] = "E820 tells of too little, older services added",
+        [QUIRK_SAFE_MODE] = "safe mode: Shift or Ctrl was held",
         [QUIRK_LOW_TOP_DISAGREES] = "ends of low memory disagree",
     };
     return code < ARRAY_COUNT(names) && names[code] ? names[code] : "unknown quirk";
