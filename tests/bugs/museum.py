@@ -36,8 +36,9 @@ import qemu
 
 NONCE = '7'
 ALWAYS = {'exit': '1', 'nonce': NONCE, 'kaslr': '7'}
-# Seconds; a boot takes two. What takes longer hangs.
-WALL, CPU_SECONDS = 40, 15
+# Seconds that a boot without a bug may take; with one, what takes PATIENCE times as long
+# (and LEAST_WALL at least) hangs. So a busy host makes no verdict.
+CLEAN_WALL, LEAST_WALL, PATIENCE = 200, 15, 8
 # What the flight recorder has the next boot say.
 LAST_BOOT = re.compile(r'^plinth: previous boot .*', re.M)
 RANKS = ('named', 'partly', 'not named')
@@ -102,14 +103,14 @@ class Museum:
     def __exit__(self, *_):
         shutil.rmtree(self.rubbish, ignore_errors=True)
 
-    def boot(self, run, config, image):
+    def boot(self, run, config, image, wall):
         """(machine.Result, all it said). After a triple fault one more boot may speak."""
         setup = run.setup(image, full_config(config))
         if run.emulator == 'bochs':
-            with bochs.Bochs(setup, wall=WALL) as vm:
+            with bochs.Bochs(setup, wall=wall) as vm:
                 result = vm.finish(NONCE)
                 return result, ktap.plain(result.serial or result.e9)
-        with qemu.Qemu(setup, wall=WALL, cpu_seconds=CPU_SECONDS,
+        with qemu.Qemu(setup, wall=wall, cpu_seconds=wall,
                        rubbish_folder=self.rubbish) as vm:
             result = vm.finish(NONCE)
             if result.reason == 'triple fault':
@@ -121,26 +122,27 @@ class Museum:
             return result, ktap.plain(vm.serial or vm.e9())
 
     def clean_visit(self, run, config):
-        """(reason, text) without a bug; the same machine is asked only once."""
+        """(machine.Result, text) without a bug; each machine is asked only once."""
         key = str(run), config
         with self.lock:
             if key not in self.clean_visits:
-                result, text = self.boot(run, config, self.clean)
+                result, text = self.boot(run, config, self.clean, CLEAN_WALL)
                 healthy = result.passed or 'die_' in config and result.reason[:4] == 'died'
                 if not healthy:
                     raise ClosedError(f'without any bug, on {run}: {result}')
-                self.clean_visits[key] = result.reason, text
+                self.clean_visits[key] = result, text
             return self.clean_visits[key]
 
     def visit(self, bug, run, image):
-        expected, clean_text = self.clean_visit(run, bug.config)
+        clean, clean_text = self.clean_visit(run, bug.config)
         line = bug.naming(clean_text)
         if line:
             raise ClosedError(f'{bug.name}: its Named line is said without the bug too, '
                               f'on {run}: {line}')
-        result, text = self.boot(run, bug.config, image)
+        wall = max(LEAST_WALL, PATIENCE * clean.seconds)
+        result, text = self.boot(run, bug.config, image, wall)
         failed = result.run.failed if result.run else []
-        return Visit(run, result.reason, text, expected, failed)
+        return Visit(run, result.reason, text, clean.reason, failed)
 
     def judge(self, bug):
         """Builds the bug and looks at it on each of its machines."""
