@@ -23,6 +23,9 @@
 #   DEPS=manual (install nothing, say what is missing)
 
 B ?= build
+ifneq (1 1,$(words $(CURDIR)) $(words $(B)))
+$(error neither the path of this tree nor B may contain blanks: $(CURDIR), B=$(B))
+endif
 MEM ?= 512M
 CPU ?= max
 MACHINE ?= pc
@@ -108,10 +111,15 @@ $(B)/flags: FORCE
 	@echo '$(ALL_FLAGS)' | cmp -s - $@ || echo '$(ALL_FLAGS)' > $@
 FORCE:
 
-$(B)/early.o: $(EARLY_O) scripts/check-early.py
+# A source that leaves the list must leave the image: the lists are prerequisites too.
+$(B)/objects: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EARLY_O) $(KERNEL_O) $(LOADER_O)' | cmp -s - $@ || \
+	  echo '$(EARLY_O) $(KERNEL_O) $(LOADER_O)' > $@
+$(B)/early.o: $(EARLY_O) $(B)/objects scripts/check-early.py
 	@$(KLD) -r -z noexecstack -o $@ $(EARLY_O)
 	@$(PYTHON) scripts/check-early.py $@ $(EARLY_MAY_USE)
-$(B)/kernel.elf: $(B)/early.o $(KERNEL_O) $(B)/kernel/kernel.ld scripts/check-binary.py
+$(B)/kernel.elf: $(B)/early.o $(KERNEL_O) $(B)/objects $(B)/kernel/kernel.ld scripts/check-binary.py
 	@$(KLD) $(LDFLAGS_K) -T $(B)/kernel/kernel.ld -o $@ $(B)/early.o $(KERNEL_O)
 	@$(PYTHON) scripts/check-binary.py $@ $(OBJDUMP)
 $(B)/kernel.bin.elf: $(B)/kernel.elf
@@ -128,20 +136,23 @@ $(B)/symbols.blob.o: $(B)/symbols.bin scripts/blob.sh
 	@scripts/blob.sh $< .symbols_blob $@
 $(B)/modules.blob.o: $(B)/modules.cpio scripts/blob.sh
 	@scripts/blob.sh $< .modules_blob $@
-$(B)/disk.elf: $(LOADER_O) $(BLOBS) $(B)/disk.ld
+$(B)/disk.elf: $(LOADER_O) $(BLOBS) $(B)/objects $(B)/disk.ld
 	@$(KLD) --orphan-handling=error -z noexecstack --no-warn-rwx-segments -T $(B)/disk.ld \
 	  -Map=$(B)/disk.map -o $@ $(LOADER_O) $(BLOBS)
 $(B)/disk.raw: $(B)/disk.elf
 	@$(OBJCOPY) -O binary $< $@
-$(B)/plinth.img: $(B)/disk.raw scripts/image.py
+$(B)/plinth.img: $(B)/disk.raw $(addprefix scripts/,image.py disk_format.py elf64.py)
 	@$(PYTHON) scripts/image.py seal --disk $(B)/disk.elf --kernel $(B)/kernel.bin.elf \
 	  --symbols $(B)/symbols.bin --modules $(B)/modules.cpio \
 	  --build-id $$($(CROSS_COMPILE)readelf -n $(B)/kernel.elf | \
 	    sed -n 's/.*Build ID: //p') $< $@
 
 # --- running ---
-VM = --image $(B)/plinth.img --mem $(MEM) --cpu $(CPU) --machine $(MACHINE) --disk $(DISK) \
-	--smp $(SMP) --config '$(CONFIG)'
+# Values reach the scripts as they are, whatever the shell would make of them.
+q = '$(subst ','\'',$(1))'
+VM = --image $(B)/plinth.img --mem=$(call q,$(MEM)) --cpu=$(call q,$(CPU)) \
+	--machine=$(call q,$(MACHINE)) --disk=$(call q,$(DISK)) --smp=$(call q,$(SMP)) \
+	--config=$(call q,$(CONFIG))
 # Each command first installs what it lacks, then builds by a second make, which sees the new tools.
 define with_deps
 @scripts/deps.sh $(1)
@@ -152,10 +163,11 @@ run:
 	@$(PYTHON) scripts/run.py $(VM)
 debug:
 	$(call with_deps,run debug)
-	@$(PYTHON) scripts/debug.py --build $(B) $(if $(AT),--at '$(AT)') $(VM)
+	@$(PYTHON) scripts/debug.py --build $(B) $(if $(AT),--at=$(call q,$(AT))) $(VM)
 bochs:
 	$(call with_deps,bochs)
-	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img --config '$(CONFIG)'
+	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img \
+	  --config=$(call q,$(if $(findstring break=,$(CONFIG)),$(CONFIG),break=all $(CONFIG)))
 screenshot:
 	$(call with_deps,run shot)
 	@$(PYTHON) scripts/screenshot.py --image $(B)/plinth.img --out docs/img/boot.png

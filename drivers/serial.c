@@ -39,7 +39,7 @@
 
 static struct {
     bool present;
-    bool stuck; /* the transmitter did not become empty in time */
+    bool stuck; /* the transmitter did not become empty in time, at the last try */
     bool fifo;
     bool irq_wanted;
     u8 ring[RING_BYTES];
@@ -135,6 +135,11 @@ void serial_write(const char *text, u64 bytes)
 
     if (!serial.present)
         return;
+    /* The other side may have held the line for a while: one look costs nothing, and what
+     * was written meanwhile is lost, not waited for. */
+    if (serial.stuck && !(uart_read(UART_LSR) & LSR_THR_EMPTY))
+        return;
+    serial.stuck = false;
     for (u64 i = 0; i < bytes && !serial.stuck; i++) {
         if (text[i] == '\n')
             put('\r', &room);

@@ -179,7 +179,7 @@ static const struct monitor_command commands[] = {
     {"heap", "", "the kernel heap's counters", 0, 0, command_heap},
     {"frames", "", "RAM by owner", 0, 0, command_frames},
     {"report", "[json]", "the boot report again", 0, 1, command_report},
-    {"test", "[NAME]", "runs a test by name; without a name lists them", 0, 1,
+    {"test", "[NAME,...]", "runs a test by name; without a name lists them", 0, 1,
      command_test},
 };
 

@@ -13,6 +13,7 @@
 
 static struct {
     bool muted;
+    bool in_exception;
     bool has_exception;
     struct death_spot exception; /* of the first fatal trap */
     u32 typed_bytes;
@@ -94,7 +95,14 @@ void recorder_exception(const struct trap_frame *frame)
                     frame->rsp,
                     rdtsc()};
 
+    /* Its own mapping is what faults: without it the report can still be made. */
+    if (hooks.in_exception) {
+        boot_recorder.bank = NULL;
+        return;
+    }
+    hooks.in_exception = true;
     recorder_event(&boot_recorder, RECORD_EXCEPTION, values, ARRAY_COUNT(values));
+    hooks.in_exception = false;
     if (!hooks.has_exception)
         hooks.exception = (struct death_spot){frame->rip, cr2, values[3], frame->rsp};
     hooks.has_exception = true;

@@ -18,7 +18,8 @@ void recorder_start(void);
 /* Claims the mapping in the aperture window. Needs kernel_space_init. */
 void recorder_claim(void);
 
-/* A trap that nobody resolves, before anything is made of it. Any context. */
+/* A trap that nobody resolves, before anything is made of it. When it comes from
+ * writing the record of another one, the recorder is given up. Any context. */
 void recorder_exception(const struct trap_frame *frame);
 
 /* This boot ends on purpose: the next one has nothing to report. */

@@ -243,15 +243,16 @@ void trap_die(struct trap_frame *frame)
     struct percpu *cpu = percpu_or_boot();
     u32 nobody = 0;
 
-    recorder_exception(frame);
     if (!atomic_compare_exchange_u32(&fatal.owner, &nobody, cpu->index + 1)) {
         if (nobody != cpu->index + 1)
             halt_forever();
+        recorder_exception(frame);
         die_again(frame);
     }
     cpu->no_fault_depth++;
     cpu->expectation = NULL;
     fatal.frame = frame;
+    recorder_exception(frame);
     /* A panic's report may have been hit: its headline stands already. */
     if (panic_depth() != 0)
         die_again(frame);

@@ -9,6 +9,7 @@ An end without a verdict of the guest is never taken for success: QEMU exits wit
 after a triple fault too. qemu.py and bochs.py run machines.
 """
 import fcntl
+import glob
 import json
 import os
 import random
@@ -123,9 +124,15 @@ def rubbish_file(mem, folder):
 
 
 def scratch_folder():
-    """Sparse files of 16 TiB fit only in a tmpfs, so /dev/shm is the first choice."""
-    base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
-    return tempfile.mkdtemp(prefix='plinth-', dir=base)
+    """A folder of this process. Sparse files of 16 TiB fit only in a tmpfs, so /dev/shm
+    is the first choice; what killed processes left there would stay in RAM, so their
+    folders go first."""
+    base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else tempfile.gettempdir()
+    for path in glob.glob(os.path.join(base, 'plinth-*-*')):
+        owner = re.match(r'plinth-(\d+)-', os.path.basename(path))
+        if owner and not os.path.exists(f'/proc/{owner[1]}'):
+            shutil.rmtree(path, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f'plinth-{os.getpid()}-', dir=base)
 
 
 def prepare_image(setup, folder):

@@ -414,6 +414,16 @@ def test_symbolize_a_return_address_is_the_call(image, build):
                      r'traps_selftest.c:\d+', out), out[-2000:]
 
 
+def test_symbolize_takes_the_call_before_a_return_address(build, kernel):
+    """The very first byte of a function: as RIP it is that function, as a return address
+    it is what stands before."""
+    at = f'{L["IMAGE_BASE"] + kernel["heap_free"]:016x}'
+    for line, wanted in ((f'  at {at} x', False), (f'  r15 0 rip {at} cs 08\n  at {at} x', True)):
+        _, out, _ = tool('symbolize.py', '--build', build, '--base', 'V:ffffffff80000000',
+                         stdin=line + '\n')
+        assert (out.splitlines()[-1].startswith('        = heap_free mm/heap.c')) == wanted, out
+
+
 def test_symbolize_several_boots_in_one_text(image, build):
     """Each boot drew its own place: a line belongs to the base told last."""
     texts = [death(image, 'die_null', f'kaslr={slide}') for slide in ('max', 'off')]

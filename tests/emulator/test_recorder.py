@@ -128,6 +128,14 @@ def test_triple_fault_is_told(story):
     assert 'exception' not in text and '  | 1..1' in text
 
 
+def test_death_without_the_recorder(image, rubbish):
+    """The recorder's own mapping is gone: the report is made without it, and ends."""
+    setup = Setup(image, mem='64M', config='test=die_recorder_gone exit=1', rubbish=True)
+    with Qemu(setup, rubbish_folder=rubbish, **LIMITS) as vm:
+        result = vm.finish()
+    assert result.reason == 'died PN-02' and 'page fault at V:' in result.details[-1], result
+
+
 def test_reset_button_is_told(story):
     story.ask('mem')
     story.reset()

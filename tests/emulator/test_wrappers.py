@@ -3,8 +3,10 @@
 
 The guests are boot sectors that lie on purpose (samples.talker).
 """
+import glob
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -161,3 +163,28 @@ def test_zeroed_ram_without_rubbish(tmp_path):
     image = samples.sealed(tmp_path)
     with Qemu(machine.Setup(str(image), mem='64M'), paused=True) as vm:
         assert '0x0000000000000000' in vm.monitor('xp /1xg 0x200000')
+
+
+def test_a_killed_run_leaves_nothing_for_long(tmp_path):
+    """What a killed process left in RAM is gone after the next run."""
+    image = samples.sealed(tmp_path)
+    words = ['/usr/bin/python3', os.path.join(SCRIPTS, 'run.py'), '--image', str(image),
+             '--mem', '32M', '--batch', '--timeout', '60']
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    pattern = os.path.join(os.path.dirname(machine_folder()), f'plinth-{process.pid}-*')
+    end = time.monotonic() + 30
+    while not glob.glob(pattern) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert glob.glob(pattern), 'it never started'
+    os.rmdir(machine.scratch_folder())
+    assert not glob.glob(pattern)
+
+
+def machine_folder():
+    """Where such folders lie."""
+    folder = machine.scratch_folder()
+    os.rmdir(folder)
+    return folder

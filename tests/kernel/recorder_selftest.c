@@ -133,6 +133,21 @@ void test_recorder_log(struct selftest *t)
     CHECK_EQUAL(t, search.found, before + 1);
 }
 
+/* Takes the recorder's mapping away: the log faults in the recorder's sink, and so does
+ * the record of that fault. The death must be told all the same. */
+void test_die_recorder_gone(struct selftest *t)
+{
+    enum status status;
+
+    if (recorder_is_off(t))
+        return;
+    status = page_table_unmap(&kernel_page_space, virt_make(RECORDER_VIRT),
+                              RECORDER_BYTES, NULL, NULL);
+    CHECK_EQUAL(t, status, STATUS_OK);
+    log_print("# nothing is mapped where the recorder was\n");
+    selftest_fail(t, __FILE__, __LINE__, "the test should have ended the kernel");
+}
+
 /* What a line of 80 characters costs the logger. */
 void test_bench_recorder(struct selftest *t)
 {
