@@ -166,7 +166,7 @@ debug:
 	@$(PYTHON) scripts/debug.py --build $(B) $(if $(AT),--at=$(call q,$(AT))) $(VM)
 bochs:
 	$(call with_deps,bochs)
-	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img \
+	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img $(if $(AT),--at=$(call q,$(AT))) \
 	  --config=$(call q,$(if $(findstring break=,$(CONFIG)),$(CONFIG),break=all $(CONFIG)))
 screenshot:
 	$(call with_deps,run shot)

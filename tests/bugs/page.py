@@ -7,12 +7,15 @@ from places import PAGE
 BEGIN, END = '<!-- museum: begin -->', '<!-- museum: end -->'
 ROW = re.compile(r'^\| \[([\w-]+)\]\([^)]*\) \|.*\| (named|partly|not named) \|', re.M)
 
+LONGEST = 160
+
 
 def masked(text):
     """Without what changes from build to build: addresses, offsets, line numbers."""
-    text = re.sub(r'\b(0x)?[0-9a-f]{6,16}\b', '…', text)
-    text = re.sub(r'\+0x[0-9a-f]+|(?<=\.[ch]):\d+', '', text)
-    return re.sub(r'\S*(check-\w+): \S+: ', r'\1: ', text)
+    text = re.sub(r'\b(0x)?[0-9a-fA-F]{9,16}\b', '…', text)
+    text = re.sub(r'\+0x[0-9a-f]+|(?<=\.[ch])(:\d+)+', '', text)
+    text = re.sub(r'\S*(check-\w+): \S+: ', r'\1: ', text)
+    return text if len(text) <= LONGEST else text[:LONGEST] + ' …'
 
 
 def cell(text):

@@ -418,10 +418,12 @@ def test_symbolize_takes_the_call_before_a_return_address(build, kernel):
     """The very first byte of a function: as RIP it is that function, as a return address
     it is what stands before."""
     at = f'{L["IMAGE_BASE"] + kernel["heap_free"]:016x}'
-    for line, wanted in ((f'  at {at} x', False), (f'  r15 0 rip {at} cs 08\n  at {at} x', True)):
+    for line, wanted in ((f'  at {at} x', False),
+                         (f'  r15 0 rip {at} cs 08\n  at {at} x', True)):
         _, out, _ = tool('symbolize.py', '--build', build, '--base', 'V:ffffffff80000000',
                          stdin=line + '\n')
-        assert (out.splitlines()[-1].startswith('        = heap_free mm/heap.c')) == wanted, out
+        place = out.splitlines()[-1]
+        assert place.startswith('        = heap_free mm/heap.c') == wanted, out
 
 
 def test_symbolize_several_boots_in_one_text(image, build):
