@@ -128,8 +128,8 @@ static void run_reboot(u32 argc, const char *const argv[])
 {
     (void)argc;
     (void)argv;
-    log_print("rebooting\n");
     recorder_end();
+    log_print("rebooting\n");
     machine_reset();
 }
 
@@ -137,8 +137,9 @@ static void run_halt(u32 argc, const char *const argv[])
 {
     (void)argc;
     (void)argv;
-    log_print("halted; the machine can be switched off\n");
+    /* Before the words that let somebody reach for the switch. */
     recorder_end();
+    log_print("halted; the machine can be switched off\n");
     halt_forever();
 }
 

@@ -152,7 +152,7 @@ class Boot:
         return milestone_name(self.milestones[-1][0]) if self.milestones else 'the start'
 
     def place(self, address, is_return, names):
-        """A name where there is one, "image+0x1234" inside the image, else the address."""
+        """A name, else "image+0x1234" inside the image, else the address."""
         same = names is not None and names.build_id == self.build_id
         span = names.image_bytes if same else L['IMAGE_SLIDE_BYTES']
         for base in self.image or ():

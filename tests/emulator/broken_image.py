@@ -57,7 +57,7 @@ class Break:
         address = self.loader[name]
         code = TRIPLE_FAULT_64 if bits == 64 else triple_fault_32(address)
         offset = L['DISK_STAGE2_BODY'] + address - L['STAGE2_BODY_PHYS']
-        assert L['DISK_STAGE2_BODY'] <= offset < L['DISK_RESERVED'], f'{name}: not the body'
+        assert L['DISK_STAGE2_BODY'] <= offset < L['DISK_RESERVED'], name
         for base in BASES:
             self.put(base + offset, code)
         return self
