@@ -38,7 +38,7 @@ NONCE = '7'
 ALWAYS = {'exit': '1', 'nonce': NONCE, 'kaslr': '7'}
 # Seconds that a boot without a bug may take; with one, what takes PATIENCE times as long
 # (and LEAST_WALL at least) hangs. So a busy host makes no verdict.
-CLEAN_WALL, LEAST_WALL, PATIENCE = 200, 15, 8
+CLEAN_WALL, LEAST_WALL, PATIENCE = 200, 20, 8
 # What the flight recorder has the next boot say.
 LAST_BOOT = re.compile(r'^plinth: previous boot .*', re.M)
 RANKS = ('named', 'partly', 'not named')
@@ -127,7 +127,8 @@ class Museum:
         with self.lock:
             if key not in self.clean_visits:
                 result, text = self.boot(run, config, self.clean, CLEAN_WALL)
-                healthy = result.passed or 'die_' in config and result.reason[:4] == 'died'
+                healthy = result.passed or (
+                    'die_' in config and result.reason.startswith('died'))
                 if not healthy:
                     raise ClosedError(f'without any bug, on {run}: {result}')
                 self.clean_visits[key] = result, text
@@ -191,8 +192,7 @@ def seen(bug, visits):
     caught = []
     for visit in shown:
         if visit.caught:
-            deadly = [word[5:] for word in bug.config.split() if word.startswith('test=die_')]
-            caught += visit.failed or deadly or ['boot']
+            caught += visit.failed or re.findall(r'die_\w+', bug.config) or ['boot']
     return Verdict(bug, rank_of(bug, worst), message_of(bug, worst),
                    list(dict.fromkeys(caught)), visits)
 
@@ -205,8 +205,8 @@ def complaints(verdict, published):
     if not verdict.caught_by:
         yield f'{bug.name}: no test of the ordinary suite fails'
     elif not set(bug.tests) & set(verdict.caught_by):
-        yield (f'{bug.name}: its record expects {", ".join(bug.tests)} to fail, caught by '
-               f'{", ".join(verdict.caught_by)}')
+        yield (f'{bug.name}: its record expects {", ".join(bug.tests)} to fail, caught '
+               f'by {", ".join(verdict.caught_by)}')
     for visit in verdict.visits:
         if visit.run.hidden and visit.caught:
             yield f'{bug.name}: on {visit.run} it is hidden no longer: {visit.reason}'
@@ -225,7 +225,8 @@ def run_all(bugs, folder, jobs, tell=lambda verdict: None):
 
 def tell_line(verdict):
     caught = ', '.join(verdict.caught_by[:3]) or 'NOTHING'
-    print(f'{verdict.bug.name:24} {verdict.rank:10} {page.masked(verdict.message)[:100]}\n'
+    message = page.masked(verdict.message)[:100]
+    print(f'{verdict.bug.name:24} {verdict.rank:10} {message}\n'
           f'{"":24} caught by {caught}', flush=True)
 
 

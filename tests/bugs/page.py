@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The table of docs/bugs.md: written by museum.py --update, read back as what is known."""
+"""The table of docs/bugs.md: museum.py --update writes it, everybody reads it back."""
 import re
 
 from places import PAGE

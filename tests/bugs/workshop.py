@@ -51,12 +51,13 @@ def patch(bug, folder, *options):
         words = ' / '.join(line for line in done.stdout.splitlines()
                            if 'FAILED' in line or 'No file' in line or 'Skipping' in line)
         raise PatchError(
-            f'tests/bugs/{bug.name}.patch no longer applies: {words or done.stderr.strip()}'
-            '; make the same mistake in the code as it is now and renew the diff')
+            f'tests/bugs/{bug.name}.patch no longer applies: '
+            f'{words or done.stderr.strip()}; make the same mistake in the code as it '
+            'is now and renew the diff')
 
 
 def check_applies(bug, folder):
-    """PatchError unless the patch fits the tree. `folder` is empty and may be littered."""
+    """PatchError unless the patch fits the tree. `folder` is empty, to be littered."""
     for name in touched(bug):
         if os.path.isfile(os.path.join(ROOT, name)):
             os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
