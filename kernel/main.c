@@ -34,6 +34,7 @@
 #include "kernel/trap.h"
 #include "mm/heap.h"
 #include "mm/kernel_space.h"
+#include "mm/kernel_stack.h"
 #include "mm/pmm.h"
 #include "mm/ram.h"
 #include "mm/tlb.h"

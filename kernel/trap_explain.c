@@ -11,6 +11,7 @@
 #include "kernel/symbols.h"
 #include "mm/heap.h"
 #include "mm/kernel_space.h"
+#include "mm/kernel_stack.h"
 #include "mm/ram.h"
 
 #define ERROR_EXTERNAL 0x1
@@ -61,7 +62,7 @@ static const char *heap_place(u64 virt)
 const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
 {
     const char *text = image_place(virt);
-    struct stack_place stack;
+    struct kernel_stack_place stack;
     phys_t phys;
 
     if (!virt_is_canonical(virt_make(virt)))
@@ -83,7 +84,7 @@ const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
                ram_contains(phys_make(virt - DIRECT_MAP_BASE), 1)
                    ? ""
                    : ", which is not RAM");
-    else if (stack_locate(virt_make(virt), &stack))
+    else if (kernel_stack_locate(virt_make(virt), &stack))
         format(out, out_bytes, "%s%s", stack.in_guard ? "the guard below " : "",
                stack.name);
     else if (aperture_find(virt_make(virt), &phys))
@@ -96,15 +97,15 @@ const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
 bool trap_explain_stack(const struct trap_frame *frame, u64 address,
                         struct trap_explanation *out)
 {
-    struct stack_place guard, stack;
+    struct kernel_stack_place guard, stack;
     char who[SYMBOL_TEXT_BYTES];
     bool own;
 
-    if (!stack_locate(virt_make(address), &guard) || !guard.in_guard)
+    if (!kernel_stack_locate(virt_make(address), &guard) || !guard.in_guard)
         return false;
     /* Pushed over the edge: RSP stands in the same slot, in the stack or already in its
      * guard. */
-    own = stack_locate(virt_make(frame->rsp), &stack) && stack.top == guard.top;
+    own = kernel_stack_locate(virt_make(frame->rsp), &stack) && stack.top == guard.top;
     out->code = own ? CODE_SO_01 : CODE_SO_02;
     out->has_address = true;
     out->address = address;

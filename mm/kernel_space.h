@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel's windows other than heap and direct map: device apertures, firmware
- * tables, boot modules, kernel stacks.
+ * The kernel's windows other than heap, direct map and stacks: device apertures,
+ * firmware tables, boot modules.
  *
  * Owns:     which addresses of these windows are in use.
  * Does not: own what is mapped there.
@@ -45,21 +45,5 @@ bool aperture_find(virt_t address, phys_t *phys);
 /* Maps a boot module read-only into its window, after the ones before it; a guard page
  * between. STATUS_INVALID: not page-aligned RAM. */
 MUST_USE enum status module_map(phys_t phys, u64 bytes, const void **out);
-
-/* Kernel stacks: what an address of their window is. */
-struct stack_place {
-    const char *name; /* "kernel stack of CPU 0", ... */
-    u64 top;
-    u64 bottom;
-    bool in_guard;
-    u64 bytes_below; /* in_guard: how far below the stack's bottom */
-};
-bool stack_locate(virt_t address, struct stack_place *out);
-
-/* The top of a boot-time stack slot (STACK_SLOT_...). */
-static inline u64 stack_slot_top(u32 slot)
-{
-    return STACKS_BASE + (slot + 1) * STACK_SLOT_BYTES;
-}
 
 #endif

@@ -6,7 +6,7 @@
 #include "kernel/arch/instr.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
-#include "mm/kernel_space.h"
+#include "mm/kernel_stack.h"
 #include "mm/page_table.h"
 #include "mm/ram.h"
 #include "tests/kernel/cases.h"

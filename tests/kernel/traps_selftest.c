@@ -15,6 +15,7 @@
 #include "mm/heap.h"
 #include "mm/heap_internal.h"
 #include "mm/kernel_space.h"
+#include "mm/kernel_stack.h"
 #include "mm/page_table.h"
 #include "mm/pmm.h"
 #include "mm/ram.h"
