@@ -24,7 +24,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	tsc.c backtrace.c exit.c last_words.c) \
 	$(addprefix mm/,ram.c page_table.c page_walk.c tlb.c frame_table.c \
 	pmm_init.c pmm.c pmm_area.c kernel_space.c kernel_stack.c heap.c \
-	heap_slab.c heap_pages.c fault.c heap_verify.c \
+	heap_slab.c heap_run.c heap_pages.c heap_resize.c heap_fault.c fault.c heap_verify.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
 	$(addprefix kernel/,trap.c trap_explain.c death.c instruction.c lastboot.c \

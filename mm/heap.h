@@ -17,9 +17,9 @@
  * Refuses:  a pointer that is no live object is a death with a code (HP-01 double free,
  *           HP-02 not the start of an object, HP-03 not of the heap), never a silent
  *           return.
- * Locking:  one spinlock with interrupts off; no heap memory that could fault is touched
- *           while it is held.
- * Context:  anything but NMI, #MC, #DF and the fatal path. Does not sleep.
+ * Locking:  one spinlock with interrupts off; no heap memory that could fault is
+ * touched while it is held. Context:  anything but NMI, #MC, #DF and the fatal path.
+ * Does not sleep.
  */
 #ifndef PLINTH_MM_HEAP_H
 #define PLINTH_MM_HEAP_H
@@ -43,9 +43,10 @@ MUST_USE void *heap_alloc_zeroed(u64 bytes);
 MUST_USE void *heap_alloc_aligned(u64 bytes, u64 align);
 MUST_USE void *heap_alloc_zeroed_aligned(u64 bytes, u64 align);
 
-/* Grows or shrinks, in place when possible; a shrink never fails. NULL leaves the object as
- * it was. object NULL allocates, bytes 0 frees and returns NULL. Bytes beyond the old size
- * are zero. An object that moves is aligned to HEAP_ALIGN, whatever it was before. */
+/* Grows or shrinks, in place when possible; a shrink never fails. NULL leaves the
+ * object as it was. object NULL allocates, bytes 0 frees and returns NULL. Bytes beyond
+ * the old size are zero. An object that moves is aligned to HEAP_ALIGN, whatever it was
+ * before. */
 MUST_USE void *heap_resize(void *object, u64 bytes);
 
 /* NULL is allowed and does nothing. */

@@ -75,20 +75,43 @@ static inline u64 heap_page_address(u64 page)
     return HEAP_WINDOW + page * PAGE_BYTES;
 }
 
+static inline u64 heap_pages_of(u64 bytes)
+{
+    return ALIGN_UP(bytes, PAGE_BYTES) >> PAGE_SHIFT;
+}
+static inline bool heap_slot_is_live(const struct heap_page *info, u64 slot)
+{
+    return info->taken[slot / 64] >> (slot % 64) & 1;
+}
+
 /* Finds `before` + pages + `after` free pages so that the middle part is aligned to
  * align_pages, marks all of them taken, promises and arms the middle. *first = first
  * page of the middle. */
 MUST_USE enum status heap_pages_take(u64 pages, u64 guard, u64 align_pages, u64 *first);
 /* Disarms pages, gives frames and promises back; the pages are still taken. */
 void heap_pages_disarm(u64 first, u64 pages);
-/* Promises and arms pages that are forbidden now, after making tables and descriptors for
- * the (wider) range that will be taken. Nothing is armed or promised on failure. */
+/* Promises and arms pages that are forbidden now, after making tables and descriptors
+ * for the (wider) range that will be taken. Nothing is armed or promised on failure. */
 MUST_USE enum status heap_pages_arm(u64 first, u64 pages, u64 tables_first,
                                     u64 tables_pages);
 /* Marks pages as not taken. */
 void heap_pages_release(u64 first, u64 pages);
 void heap_pages_mark(u64 first, u64 pages);
 bool heap_pages_are_free(u64 first, u64 pages);
+
+/* --- heap.c --- */
+/* The page of a live object that starts at `address`, or death with a code. Needs
+ * heap.lock. */
+u64 heap_object_page(u64 address);
+
+/* --- heap_run.c; all need heap.lock --- */
+void *heap_run_alloc(u64 bytes, u64 align);
+void heap_run_free(u64 first);
+/* Gives the pages behind `keep` back; a guard stays right behind what is left. */
+void heap_run_shrink(u64 first, u64 keep, u64 bytes);
+/* Grows into the pages behind, if they are free and can be promised. */
+bool heap_run_grow(u64 first, u64 want, u64 bytes);
+
 /* --- heap_slab.c --- */
 u64 heap_class_bytes(u32 class_index);
 /* The smallest class that holds bytes and whose slots have the alignment; HEAP_CLASSES

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an address of the window is: for the page fault, which gives it a frame, and for
+ * explanations. Neither takes a lock.
+ */
+#include "kernel/arch/instr.h"
+#include "kernel/base/assert.h"
+#include "kernel/base/atomic.h"
+#include "mm/heap_internal.h"
+#include "mm/page_table.h"
+#include "mm/pmm.h"
+
+#define FAULT_TRIES 1000000 /* far longer than another CPU needs for one fault */
+
+/* The entry of a page that has a table; NULL outside the window or without one. */
+static pte_t *fault_entry(virt_t address)
+{
+    if (address.raw < HEAP_WINDOW || address.raw - HEAP_WINDOW >= HEAP_BYTES)
+        return NULL;
+    u64 page = (address.raw - HEAP_WINDOW) >> PAGE_SHIFT;
+    pte_t *table = atomic_load_pointer(
+        (void *const *)&heap.table[page / HEAP_REGION_PAGES]);
+    return table ? &table[page % HEAP_REGION_PAGES] : NULL;
+}
+
+/* Somebody else resolved the fault, or took the page away meanwhile. */
+static bool fault_lost(const pte_t *entry)
+{
+    bool there = pte_is_present(pte_read(entry));
+    atomic_fetch_add_u64(&heap.stats.lost_races, there);
+    return there;
+}
+
+bool heap_fault(virt_t address)
+{
+    pfn_t frame;
+    pte_t *entry = fault_entry(address);
+    if (!entry)
+        return false;
+    /* Two CPUs may fault on one page whose promise only one of them can take: the other
+     * finds the entry present a moment later. */
+    for (u32 tries = 0; pte_read(entry).raw == PTE_ARMED; tries++) {
+        if (!pmm_take_promised(OWNER_HEAP, &frame)) {
+            ASSERT_MSG(tries < FAULT_TRIES, "V:%#lx is armed, but nothing is promised",
+                       address.raw);
+            cpu_pause();
+            continue;
+        }
+        if (pte_install_armed(entry, pfn_to_phys(frame))) {
+            atomic_fetch_add_u64(&heap.stats.faults, 1);
+            atomic_fetch_add_u64(&heap.stats.pages_present, 1);
+            return true;
+        }
+        enum status status = pmm_free_to_promise(frame, OWNER_HEAP);
+        ASSERT(status == STATUS_OK);
+    }
+    return fault_lost(entry);
+}
+
+/* --- explanations --- */
+
+static void locate_in_page(const struct heap_page *info, u64 page, u64 address,
+                           struct heap_where *out)
+{
+    if (info->kind == HEAP_PAGE_SLAB) {
+        u64 class = heap_class_bytes(info->class_index);
+        u64 slot = (address & (PAGE_BYTES - 1)) / class;
+        /* Behind the last slot a few bytes belong to none. */
+        bool slack = slot >= PAGE_BYTES / class;
+        out->object = heap_page_address(page) + slot * class;
+        out->object_bytes = slack ? PAGE_BYTES % class : class;
+        bool live = !slack && heap_slot_is_live(info, slot);
+        out->place = live ? HEAP_PLACE_OBJECT : HEAP_PLACE_FREE;
+        return;
+    }
+    u64 first = info->kind == HEAP_PAGE_RUN ? page : info->link;
+    const struct heap_page *head = heap_page_info(first);
+    if (!head || info->kind == HEAP_PAGE_FREE)
+        return;
+    out->place = info->kind == HEAP_PAGE_GUARD ? HEAP_PLACE_GUARD : HEAP_PLACE_OBJECT;
+    out->object = heap_page_address(first);
+    out->object_bytes = head->run_bytes;
+}
+
+void heap_locate(virt_t address, struct heap_where *out)
+{
+    *out = (struct heap_where){.place = HEAP_PLACE_OUTSIDE};
+    if (address.raw < HEAP_WINDOW || address.raw - HEAP_WINDOW >= HEAP_BYTES)
+        return;
+    out->place = HEAP_PLACE_NEVER;
+    u64 page = (address.raw - HEAP_WINDOW) >> PAGE_SHIFT;
+    const struct heap_page *info = heap_page_info(page);
+    if (info)
+        locate_in_page(info, page, address.raw, out);
+}
