@@ -19,11 +19,11 @@ EARLY_C := $(addprefix kernel/early/,early.c handover.c slide.c bump.c tables.c 
 EARLY_ASM := kernel/early/jump.asm
 
 KERNEL_C := kernel/main.c kernel/init_order.c \
-	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c cpu_hooks.c) \
+	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c refusal.c cpu_hooks.c) \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
 	tsc.c backtrace.c exit.c last_words.c) \
 	$(addprefix mm/,ram.c page_table.c page_walk.c tlb.c frame_table.c \
-	pmm_init.c pmm.c pmm_area.c kernel_space.c kernel_stack.c heap.c \
+	pmm_init.c pmm.c pmm_area.c pmm_refusal.c kernel_space.c kernel_stack.c heap.c \
 	heap_slab.c heap_run.c heap_pages.c heap_resize.c heap_fault.c fault.c heap_verify.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
@@ -33,7 +33,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	report_json.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
 	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c heap_selftest.c \
-	page_table_selftest.c pmm_selftest.c recorder_selftest.c \
+	page_table_selftest.c pmm_selftest.c recorder_selftest.c refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)
 KERNEL_ASM := kernel/arch/entry.asm
 

@@ -11,6 +11,7 @@
 #include "kernel/arch/tsc.h"
 #include "kernel/base/format.h"
 #include "kernel/base/log.h"
+#include "kernel/base/refusal.h"
 #include "kernel/base/string.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
@@ -82,6 +83,19 @@ void report_layout(void)
         (u64)(data_end - data_begin) >> 10, h->relocations);
 }
 
+/* A caller that threw the status away is still told what it did. */
+static void last_refusal_print(void)
+{
+    char name[CODE_NAME_BYTES];
+    enum code code;
+    const char *sentence = refusal_last(&code);
+
+    if (sentence == NULL)
+        return;
+    code_name(code, name);
+    log_print("  the last refusal: %s %s\n", name, sentence);
+}
+
 void report_frames(void)
 {
     struct pmm_stats stats;
@@ -92,6 +106,7 @@ void report_frames(void)
         "frames: %lu of RAM, %lu free (%lu promised to the heap, %lu never touched), "
         "%lu frees refused\n",
         stats.total, stats.free, stats.promised, stats.untouched, stats.refused);
+    last_refusal_print();
     for (u32 i = 1; i < OWNER_COUNT; i++)
         if (stats.owned[i] != 0)
             log_print("  %-12s %10lu frames %10lu KiB\n",

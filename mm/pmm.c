@@ -137,12 +137,6 @@ enum status pmm_alloc_raw(u32 order, enum frame_owner owner, pfn_t *out)
     return block_alloc(order, owner, CONTENTS_RAW, out);
 }
 
-static enum status refuse(void)
-{
-    atomic_fetch_add_u64(&pmm.refused, 1);
-    return STATUS_INVALID;
-}
-
 /* Claims a used block for its release: the head word changes in one step, so that of
  * two frees of the same block one is refused. */
 static bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner)
@@ -176,7 +170,7 @@ static enum status block_free(pfn_t pfn, u32 order, enum frame_owner owner,
                               enum contents contents)
 {
     if (!block_claim(pfn, order, owner))
-        return refuse();
+        return pmm_refuse(pfn, order, owner);
     block_give(pfn, order, owner, contents);
     atomic_fetch_add_u64(&pmm.unpromised, 1u << order);
     return STATUS_OK;
@@ -230,7 +224,7 @@ bool pmm_take_promised(enum frame_owner owner, pfn_t *out)
 enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
 {
     if (!block_claim(pfn, 0, owner))
-        return refuse();
+        return pmm_refuse(pfn, 0, owner);
     block_give(pfn, 0, owner, CONTENTS_ZERO);
     atomic_fetch_add_u64(&pmm.promised, 1);
     return STATUS_OK;

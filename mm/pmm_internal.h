@@ -43,4 +43,8 @@ bool any_area_take(u32 order, pfn_t *out);
 /* Puts a block's bits and count back; its words say that it is free already. */
 void area_give(pfn_t pfn, u32 order);
 
+/* Counts the refusal of a free and says by a code what is wrong with it
+ * (kernel/base/refusal.h). Always STATUS_INVALID. */
+enum status pmm_refuse(pfn_t pfn, u32 order, enum frame_owner owner);
+
 #endif

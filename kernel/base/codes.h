@@ -48,6 +48,10 @@
     CODE(FR, 1, "no room for the frame table")                                        \
     CODE(FR, 2, "a frame is claimed by two owners")                                   \
     CODE(FR, 3, "the frame allocator's counters are wrong")                           \
+    CODE(FR, 4, "a frame is freed twice")                                             \
+    CODE(FR, 5, "a frame is freed by another than its owner")                         \
+    CODE(FR, 6, "a frame is freed with another order than it was given")              \
+    CODE(FR, 7, "what is freed is not the first frame of a block")                    \
     CODE(GP, 1, "memory operand at a non-canonical address")                          \
     CODE(GP, 2, "a segment selector or gate was refused")                             \
     CODE(GP, 3, "a model-specific register was refused")                              \

@@ -19,7 +19,8 @@ DEADLY = {
     'die_execute_data': 'PF-04', 'die_not_canonical': 'GP-01', 'die_undefined': 'EX-06',
     'die_divide': 'EX-00', 'die_assert': 'AS-01', 'die_double_free': 'HP-01',
     'die_bad_free': 'HP-02', 'die_init_order': 'IN-01', 'die_physical_pointer': 'PF-01',
-    'die_nmi': 'NM-03',
+    'die_nmi': 'NM-03', 'die_frame_twice': 'FR-04', 'die_frame_owner': 'FR-05',
+    'die_frame_order': 'FR-06', 'die_frame_inside': 'FR-07',
 }
 
 

@@ -39,7 +39,9 @@
     T(die_stack_overflow) T(die_text_write) T(die_execute_data) T(die_not_canonical)   \
     T(die_undefined) T(die_divide) T(die_assert) T(die_double_free) T(die_bad_free)    \
     T(die_init_order) T(die_physical_pointer) T(die_nmi) T(die_triple_fault)           \
-    T(die_recorder_gone)
+    T(die_recorder_gone)                                                               \
+    /* refusal_selftest.c */                                                           \
+    T(die_frame_twice) T(die_frame_owner) T(die_frame_order) T(die_frame_inside)
 
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_recorder)
