@@ -6,6 +6,7 @@
 #   make fuzz FUZZ_RUNS=N   libFuzzer on the map cleaner, N runs (1000000)
 #
 # Each tests/host/X_test.c has a line X_test_SRC with the sources under test and helpers.
+# X_interleave_test.c runs under the explorer of tests/host/interleave.h.
 
 HOST_CC ?= gcc
 FUZZ_CC ?= clang
@@ -28,7 +29,12 @@ memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
 	tests/host/memmap_oracle.c
 memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c
 
+# These run under the interleaving explorer (tests/host/interleave.h): every source has its
+# atomics hooked, and objects of their own.
+interleave_test_SRC := tests/host/interleave.c
+
 HOST_TESTS := $(sort $(notdir $(basename $(wildcard tests/host/*_test.c))))
+INTERLEAVE_TESTS := $(filter %interleave_test,$(HOST_TESTS))
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 -Wshadow \
 	-Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common \
 	-fno-builtin-log
@@ -41,6 +47,11 @@ HOST_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 $(B)/host/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
 	@$(HOST_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -MMD -MP -c -o $@ $<
+# Coroutines and ASan's picture of the stack do not go together.
+$(B)/host/interleave/%.o: %.c tests/host/host.mk
+	@mkdir -p $(@D)
+	@$(HOST_CC) $(HOST_FLAGS) -fsanitize=undefined -fno-sanitize-recover=all \
+	  -include tests/host/interleave_hook.h -MMD -MP -c -o $@ $<
 $(B)/host/fuzz/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -O2 -fsanitize=fuzzer-no-link \
@@ -56,14 +67,17 @@ $(B)/host/kernel/base/recorder.o: HOST_FLAGS += -include tests/host/recorder_hoo
 
 define host_test_rule
 $(if $($(1)_SRC),,$(error tests/host/host.mk: no line $(1)_SRC for tests/host/$(1).c))
-$(B)/host/$(1): $(patsubst %.c,$(B)/host/%.o,tests/host/$(1).c $($(1)_SRC))
-	@$(HOST_CC) $(HOST_SANITIZE) -o $$@ $$^ -lcmocka
+$(B)/host/$(1): $(patsubst %.c,$(2)/%.o,tests/host/$(1).c $($(1)_SRC))
+	@$(HOST_CC) $(3) -o $$@ $$^ -lcmocka
 # A test that passed runs again only when it changed.
 $(B)/host/$(1).ok: $(B)/host/$(1)
 	@if $(HOST_ENV) $$< > $$@.log 2>&1; then mv $$@.log $$@; \
 	else cat $$@.log; echo "host: $(1) failed; run $$< under gdb"; exit 1; fi
 endef
-$(foreach test,$(HOST_TESTS),$(eval $(call host_test_rule,$(test))))
+$(foreach test,$(filter-out $(INTERLEAVE_TESTS),$(HOST_TESTS)),\
+  $(eval $(call host_test_rule,$(test),$(B)/host,$(HOST_SANITIZE))))
+$(foreach test,$(INTERLEAVE_TESTS),\
+  $(eval $(call host_test_rule,$(test),$(B)/host/interleave,-fsanitize=undefined)))
 
 host-test: $(HOST_TESTS:%=$(B)/host/%.ok)
 	@echo "host: $(words $^) programs, $$(cat $^ | grep -c '^\[       OK \]') tests passed"
