@@ -15,12 +15,10 @@
 #include "kernel/base/log.h"
 #include "kernel/base/types.h"
 
-#define VGA_TEXT_PHYS  0xB8000
 #define VGA_COLUMNS    80
 #define VGA_ROWS       25
-#define VGA_TEXT_BYTES (VGA_COLUMNS * VGA_ROWS * 2)
 
-/* Takes over the screen. buffer: VGA_TEXT_BYTES, mapped for good, 8-byte aligned. */
+/* Takes over the screen. buffer: its cells, mapped for good, 8-byte aligned. */
 void vga_text_init(volatile u16 *buffer);
 
 /* The sink for log_sink_add; its name is "vga". */

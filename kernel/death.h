@@ -8,7 +8,7 @@
 
 #include "kernel/base/types.h"
 
-/* Adds the hooks. trap_init calls it; once. */
+/* Adds the hooks. Once, before anything that can die; needs nothing. */
 void death_init(void);
 
 /* Whether the end of a death leaves the emulator (configuration exit=1) or halts. */

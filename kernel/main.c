@@ -143,33 +143,27 @@ static void space_start(void)
 {
     init_needs(INIT_SPACE, INIT_FRAMES);
     kernel_space_init(phys_make(handover.root_phys));
+    enum status status = screen_map();
+    if (status != STATUS_OK)
+        log_warn("text screen: its mapping is not as it should be (%s)",
+                 status_name(status));
+    recorder_claim();
     init_done(INIT_SPACE);
 }
 
-/* The screen needs an aperture now that the identity map is gone; the ports need
- * nothing. */
-static void screen_start(void)
-{
-    volatile void *vga;
-    init_needs(INIT_CONSOLE, INIT_SPACE);
-    enum status status = mmio_map(phys_make(VGA_TEXT_PHYS), VGA_TEXT_BYTES,
-                                  PAGE_CACHE_UC, &vga);
-    if (status == STATUS_OK) {
-        vga_text_init(vga);
-        log_sink_add(&vga_text_sink);
-    } else {
-        log_warn("no text screen: P:%#x cannot be mapped (%s)", VGA_TEXT_PHYS,
-                 status_name(status));
-    }
-    init_done(INIT_CONSOLE);
-}
-
-static void ports_start(void)
+/* What a death needs, before anything that can die: kernel/early has mapped the
+ * screen, the ports need nothing. */
+static void console_start(void)
 {
     if (serial_init())
         log_sink_add(&serial_sink);
     if (port_e9_is_present())
         log_sink_add(&port_e9_sink);
+    vga_text_init((volatile u16 *)VGA_TEXT_VIRT);
+    log_sink_add(&vga_text_sink);
+    death_init();
+    death_set_exit(config_flag(handover.config, "exit"));
+    init_done(INIT_CONSOLE);
 }
 
 static void config_word(const struct config_word *word, void *context)
@@ -225,7 +219,6 @@ static void config_start(void)
     }
     config_for_each(handover.config, config_word, NULL);
     config_check_values();
-    death_set_exit(config_flag(handover.config, "exit"));
 }
 
 static void symbols_start(void)
@@ -299,9 +292,9 @@ NORETURN void kernel_main(void)
     milestone_reach(MILESTONE_MOVED);
     BREAK(MOVED);
     recorder_start();
+    console_start();
     cpu_start();
     ram_start();
-    ports_start();
     identity_drop();
     symbols_start();
     milestone_reach(MILESTONE_TRAPS);
@@ -309,8 +302,6 @@ NORETURN void kernel_main(void)
     config_start();
     frames_start();
     space_start();
-    recorder_claim();
-    screen_start();
     time_start();
     modules_init();
     heap_start();

@@ -10,7 +10,6 @@
 #include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
 #include "kernel/base/log.h"
-#include "kernel/death.h"
 #include "kernel/trap_fatal.h"
 #include "mm/fault.h"
 
@@ -154,6 +153,5 @@ void trap_init(void)
 {
     idt_init(trap_dispatch);
     idt_load();
-    death_init();
     nmi_enable();
 }

@@ -13,8 +13,8 @@
 #include "kernel/arch/trap_frame.h"
 #include "kernel/trap_explain.h"
 
-/* Fills in the IDT and loads it on this CPU, installs the hooks of death, lets NMIs
- * through. Needs percpu_init, control_init, gdt_init. */
+/* Fills in the IDT and loads it on this CPU, lets NMIs through. Needs percpu_init,
+ * control_init, gdt_init. */
 void trap_init(void);
 
 /* The one handler of all vectors. Interrupts are off when it is called and when it

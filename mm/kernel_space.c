@@ -10,12 +10,13 @@ struct aperture {
     u64 virt;  /* page-aligned */
     u64 bytes; /* whole pages; 0: free entry */
     u64 phys;
+    bool for_ever; /* claimed, never unmapped */
 };
 
 static struct aperture apertures[APERTURE_MAX];
 static struct spinlock aperture_lock = SPINLOCK_INIT("apertures");
 static u64 modules_next = MODULES_BASE;
-static struct aperture *recorder_aperture;
+static bool recorder_is_claimed;
 
 static enum status table_frame_alloc(phys_t *out)
 {
@@ -73,7 +74,7 @@ static enum status aperture_add(u64 phys, u64 bytes, u64 bits, u64 *out)
     enum status status = page_table_map(&kernel_page_space, virt_make(virt),
                                         phys_make(phys), bytes, bits);
     if (status == STATUS_OK) {
-        *aperture = (struct aperture){virt, bytes, phys};
+        *aperture = (struct aperture){virt, bytes, phys, false};
         *out = virt;
     }
     return status;
@@ -83,7 +84,7 @@ static enum status aperture_add(u64 phys, u64 bytes, u64 bits, u64 *out)
  * type would bring its lines into the cache. */
 static bool recorder_overlaps(phys_t phys, u64 bytes)
 {
-    return recorder_aperture != NULL && phys.raw < RECORDER_PHYS + RECORDER_BYTES &&
+    return recorder_is_claimed && phys.raw < RECORDER_PHYS + RECORDER_BYTES &&
            RECORDER_PHYS < phys.raw + bytes;
 }
 
@@ -131,7 +132,7 @@ enum status aperture_unmap(const volatile void *start)
     u64 flags = spin_lock_irqsave(&aperture_lock);
     for (u32 i = 0; i < APERTURE_MAX; i++)
         if (apertures[i].bytes != 0 && apertures[i].virt == page &&
-            &apertures[i] != recorder_aperture) {
+            !apertures[i].for_ever) {
             status = page_table_unmap(&kernel_page_space, virt_make(page),
                                       apertures[i].bytes, NULL, NULL);
             ASSERT(status == STATUS_OK);
@@ -152,39 +153,55 @@ bool aperture_find(virt_t address, phys_t *phys)
     return false;
 }
 
-/* --- flight recorder --- */
+/* --- what kernel/early has mapped --- */
 
-static bool recorder_page_is_good(u64 at)
+static bool claim_page_is_good(u64 virt, u64 phys)
 {
     const u64 wanted = PTE_G | PAGE_CACHE_UC;
     struct pt_walk walk;
 
-    page_table_walk_raw(kernel_page_space.root.raw, RECORDER_VIRT + at, &walk);
-    return walk.end == PT_LEAF && walk.leaf_bytes == PAGE_BYTES &&
-           walk.phys == RECORDER_PHYS + at && walk.writable && walk.no_execute &&
-           !walk.user && (walk.level[walk.level_count - 1].entry & wanted) == wanted;
+    page_table_walk_raw(kernel_page_space.root.raw, virt, &walk);
+    return walk.end == PT_LEAF && walk.leaf_bytes == PAGE_BYTES && walk.phys == phys &&
+           walk.writable && walk.no_execute && !walk.user &&
+           (walk.level[walk.level_count - 1].entry & wanted) == wanted;
+}
+
+STATIC_ASSERT(VGA_TEXT_VIRT == RECORDER_VIRT + RECORDER_BYTES + PAGE_BYTES,
+              "a page stays free between the two");
+
+static enum status aperture_claim(u64 virt, u64 bytes, u64 phys)
+{
+    enum status status = STATUS_OK;
+    u64 past;
+
+    for (u64 at = 0; at < bytes; at += PAGE_BYTES)
+        if (!claim_page_is_good(virt + at, phys + at))
+            return STATUS_NOT_FOUND;
+    u64 flags = spin_lock_irqsave(&aperture_lock);
+    struct aperture *aperture = aperture_unused();
+    if (aperture_overlaps(virt, bytes, &past))
+        status = STATUS_EXISTS;
+    else if (aperture == NULL)
+        status = STATUS_NO_SPACE;
+    else
+        *aperture = (struct aperture){virt, bytes, phys, true};
+    spin_unlock_irqrestore(&aperture_lock, flags);
+    return status;
 }
 
 enum status recorder_map(void **out)
 {
-    enum status status = STATUS_OK;
-
-    if (recorder_aperture != NULL)
-        return STATUS_EXISTS;
-    for (u64 at = 0; at < RECORDER_BYTES; at += PAGE_BYTES)
-        if (!recorder_page_is_good(at))
-            return STATUS_NOT_FOUND;
-    u64 flags = spin_lock_irqsave(&aperture_lock);
-    struct aperture *aperture = aperture_unused();
-    if (aperture != NULL) {
-        *aperture = (struct aperture){RECORDER_VIRT, RECORDER_BYTES, RECORDER_PHYS};
-        recorder_aperture = aperture;
+    enum status status = aperture_claim(RECORDER_VIRT, RECORDER_BYTES, RECORDER_PHYS);
+    if (status == STATUS_OK) {
+        recorder_is_claimed = true;
         *out = (void *)RECORDER_VIRT;
-    } else {
-        status = STATUS_NO_SPACE;
     }
-    spin_unlock_irqrestore(&aperture_lock, flags);
     return status;
+}
+
+enum status screen_map(void)
+{
+    return aperture_claim(VGA_TEXT_VIRT, VGA_TEXT_BYTES, VGA_TEXT_PHYS);
 }
 
 /* --- modules --- */

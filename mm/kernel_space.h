@@ -35,6 +35,9 @@ MUST_USE enum status firmware_map(phys_t phys, u64 bytes, const void **out);
  * STATUS_NOT_FOUND: not mapped, or otherwise than here. */
 MUST_USE enum status recorder_map(void **out);
 
+/* The same for the text screen at VGA_TEXT_VIRT; other mappings of it may be made. */
+MUST_USE enum status screen_map(void);
+
 /* Undoes mmio_map or firmware_map. STATUS_NOT_FOUND: not the start of a live mapping of
  * theirs. */
 MUST_USE enum status aperture_unmap(const volatile void *start);

@@ -69,6 +69,8 @@
 #define LOADER_LIMIT_PHYS       0x00080000
 #define VGA_HOLE_PHYS           0x000A0000
 #define HIGH_MEMORY_PHYS        0x00100000
+#define VGA_TEXT_PHYS           0x000B8000
+#define VGA_TEXT_BYTES          0x00001000 /* 80 x 25 cells and a little more */
 #define RECORDER_PHYS           0x00110000
 #define RECORDER_BYTES          0x00010000
 #define KERNEL_LOWEST_PHYS      0x00200000
@@ -141,6 +143,7 @@
 #define APERTURE_BYTES          0x0000008000000000
 #define APERTURE_SLOT           416
 #define RECORDER_VIRT           0xFFFFD00000000000
+#define VGA_TEXT_VIRT           0xFFFFD00000011000 /* a free page behind the recorder */
 #define FRAME_TABLE_BASE        0xFFFFEA0000000000
 #define FRAME_TABLE_BYTES       0x0000008000000000
 #define FRAME_TABLE_SLOT        468

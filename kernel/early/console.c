@@ -14,7 +14,6 @@
 #define UART_LSR      5
 #define UART_LSR_THRE 0x20
 #define UART_WAIT_MAX 100000
-#define VGA_TEXT_PHYS 0xB8000
 #define VGA_COLUMNS   80
 #define VGA_ROWS      25
 #define VGA_RED       0x4F00

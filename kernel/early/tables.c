@@ -177,15 +177,21 @@ static void slots_prebuild(void)
     table_for(MODULES_BASE, 3);
 }
 
-/* The flight recorder, uncached: the one piece of type 1 memory in the aperture window.
- * It is there before the identity map goes; recorder_map() checks and claims it. */
-static void recorder_window_map(void)
+static void window_map(u64 virt, u64 phys, u64 bytes)
 {
-    if (!handover.info.recorder_on)
-        return;
-    for (u64 at = 0; at < RECORDER_BYTES; at += PAGE_BYTES)
-        table_for(RECORDER_VIRT, 1)[virt_slot(virt_make(RECORDER_VIRT + at), 1)] =
-            (RECORDER_PHYS + at) | DIRECT_RW | PTE_PCD | PTE_PWT;
+    for (u64 at = 0; at < bytes; at += PAGE_BYTES)
+        table_for(virt, 1)[virt_slot(virt_make(virt + at), 1)] =
+            (phys + at) | DIRECT_RW | PTE_PCD | PTE_PWT;
+}
+
+/* Uncached windows of what a death writes to, there before the identity map goes: the
+ * screen, and the flight recorder, the one piece of type 1 memory in the aperture
+ * window. aperture_claim() checks and keeps them. */
+static void death_windows_map(void)
+{
+    window_map(VGA_TEXT_VIRT, VGA_TEXT_PHYS, VGA_TEXT_BYTES);
+    if (handover.info.recorder_on)
+        window_map(RECORDER_VIRT, RECORDER_PHYS, RECORDER_BYTES);
 }
 
 void tables_build(void)
@@ -196,7 +202,7 @@ void tables_build(void)
     slots_prebuild();
     stacks_map();
     image_map();
-    recorder_window_map();
+    death_windows_map();
     direct_map_check();
     direct_map_build();
 

@@ -4,7 +4,8 @@
   Break(build).triple_fault('tables_build').save(path)
 
 makes the CPU triple-fault at the first instruction of that function, of the loader or of
-the kernel: it loads an empty IDT and runs into a breakpoint.
+the kernel: it loads an empty IDT and runs into a breakpoint. returns() cuts a function
+short instead.
 """
 import os
 import struct
@@ -61,6 +62,11 @@ class Break:
         for base in BASES:
             self.put(base + offset, code)
         return self
+
+    def returns(self, name, value=0):
+        """The kernel function gives this value at once: MOV EAX, value; RET."""
+        return self.put(self.kernel_offset(name), b'\xb8' + struct.pack('<i', value)
+                        + b'\xc3')
 
     def _seal_loader(self, base):
         at, body = base + L['DISK_STAGE2_HEAD'], base + L['DISK_STAGE2_BODY']

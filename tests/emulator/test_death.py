@@ -9,7 +9,9 @@ import re
 
 import pytest
 
+import recorder
 import samples
+from broken_image import Break
 from machine import Setup
 from qemu import Qemu, boot
 
@@ -72,6 +74,20 @@ def test_triple_fault_is_recognised(machine, image, rubbish):
     result = boot(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish)
     assert result.reason == 'triple fault', result
     assert any('RIP=ffffffff' in line for line in result.details), result
+
+
+def test_death_at_the_first_step(build, rubbish, tmp_path):
+    """Before the CPU is set up every output and the recorder hear of it already."""
+    image = Break(build).returns('cpu_features_read').save(tmp_path / 'broken.img')
+    setup = Setup(image, mem='64M', rubbish=True)
+    with Qemu(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish) as vm:
+        result = vm.finish()
+        assert result.reason == 'died CP-01', result
+        for text in (result.serial, vm.e9(), vm.screen()):
+            assert 'plinth: CP-01 ' in text and 'docs/errors/CP-01.md' in text, text
+        boot, = recorder.boots(vm.recorder_memory())
+        assert boot.code == 'CP-01' and 'plinth: CP-01' in boot.log
+        assert vm.halted() and not vm.resets()
 
 
 def test_gp_is_never_called_a_page_fault(image, rubbish):
