@@ -26,12 +26,14 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	pmm_init.c pmm.c pmm_area.c pmm_refusal.c kernel_space.c kernel_stack.c heap.c \
 	heap_slab.c heap_run.c heap_pages.c heap_resize.c heap_fault.c fault.c heap_verify.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
+	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
 	$(addprefix kernel/,trap.c trap_explain.c death.c instruction.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
 	report_json.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
+	tests/kernel/audit_selftest.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c heap_selftest.c \
 	page_table_selftest.c pmm_selftest.c recorder_selftest.c refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)

@@ -18,6 +18,7 @@ enum init_step {
     INIT_SYMBOLS,
     INIT_TIME,
     INIT_HEAP,
+    INIT_AUDIT,
     INIT_INPUT, /* interrupts, keyboard */
     INIT_STEP_COUNT,
 };

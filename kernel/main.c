@@ -32,6 +32,7 @@
 #include "kernel/selftest.h"
 #include "kernel/symbols.h"
 #include "kernel/trap.h"
+#include "mm/audit.h"
 #include "mm/heap.h"
 #include "mm/kernel_space.h"
 #include "mm/kernel_stack.h"
@@ -259,6 +260,25 @@ static void heap_start(void)
     BREAK(HEAP);
 }
 
+/* What the auditor cannot find out by walking: what was frozen and what is read-only. */
+static void audit_start(void)
+{
+    static struct audit_facts facts;
+    init_needs(INIT_AUDIT, INIT_HEAP);
+    facts = (struct audit_facts){
+        .upper_half = handover.upper_half,
+        .image_virt = handover.image_virt,
+        .image_phys = boot_info()->kernel_phys,
+        .image_bytes = boot_info()->kernel_bytes,
+        .rodata_offset = image_offset(rodata_begin),
+        .data_offset = image_offset(data_begin),
+        .payload_phys = boot_info()->kernel_phys + boot_info()->kernel_bytes,
+        .payload_end = boot_info()->payload_end,
+    };
+    audit_init(&facts);
+    init_done(INIT_AUDIT);
+}
+
 static void input_start(void)
 {
     init_needs(INIT_INPUT, INIT_CPU);
@@ -280,6 +300,7 @@ static void tests_run(void)
     if (config_find(handover.config, "report", &choice) && config_is(&choice, "json"))
         report_json();
     if (asked && config_flag(handover.config, "exit")) {
+        audit_or_die(AUDIT_FULL, "before the exit", NULL);
         serial_drain();
         recorder_end();
         emulator_exit(good);
@@ -305,6 +326,7 @@ NORETURN void kernel_main(void)
     time_start();
     modules_init();
     heap_start();
+    audit_start();
     input_start();
     log_info("Plinth is up: %lu MiB of RAM, image at V:%#lx", ram_bytes() >> 20,
              handover.image_virt);

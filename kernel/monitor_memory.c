@@ -6,6 +6,7 @@
 #include "kernel/base/string.h"
 #include "kernel/report.h"
 #include "kernel/selftest.h"
+#include "mm/audit.h"
 #include "mm/page_table.h"
 #include "mm/ram.h"
 
@@ -147,6 +148,19 @@ static void command_frames(u32 argc, const char *const argv[])
     report_frames();
 }
 
+static void command_audit(u32 argc, const char *const argv[])
+{
+    struct audit_sums sums;
+    (void)argc, (void)argv;
+    u64 start = rdtsc();
+    audit_or_die(AUDIT_FULL, "asked for by the monitor", &sums);
+    u64 ticks = rdtsc() - start;
+    log_print("audit: no finding in %lu tables, %lu entries, %lu frames of %lu areas; "
+              "%lu free frames are zero\n",
+              sums.tables, sums.entries, sums.frames, sums.areas, sums.zeroes);
+    log_print("       %lu ticks of the time stamp counter\n", ticks);
+}
+
 static void command_report(u32 argc, const char *const argv[])
 {
     if (argc == 2 && strcmp(argv[1], "json") == 0)
@@ -178,6 +192,8 @@ static const struct monitor_command commands[] = {
     {"walk", "ADDRESS", "the page walk of an address in hex", 1, 1, command_walk},
     {"heap", "", "the kernel heap's counters", 0, 0, command_heap},
     {"frames", "", "RAM by owner", 0, 0, command_frames},
+    {"audit", "", "every table and frame against each other; dies of a contradiction",
+     0, 0, command_audit},
     {"report", "[json]", "the boot report again", 0, 1, command_report},
     {"test", "[NAME,...]", "runs a test by name; without a name lists them", 0, 1,
      command_test},

@@ -5,6 +5,7 @@
 #include "kernel/base/format.h"
 #include "kernel/base/log.h"
 #include "kernel/base/string.h"
+#include "mm/audit.h"
 
 #define LINE_BYTES 240
 #define NAME_BYTES 64
@@ -82,6 +83,19 @@ static void case_run(const struct selftest_case *test, struct selftest_sum *sum)
     }
 }
 
+/* Above this many open areas (2 GiB) an audit is no longer small beside a test, and one
+ * after the last must do. */
+#define AUDIT_AREAS_MAX 1024
+
+static void case_audit(const struct selftest_case *test, bool last)
+{
+    char when[NAME_BYTES];
+    if (!last && audit_open_areas() > AUDIT_AREAS_MAX)
+        return;
+    format(when, sizeof(when), "after test %s", test->name);
+    audit_or_die(AUDIT_QUICK, when, NULL);
+}
+
 static bool name_is_known(const char *text, u64 bytes)
 {
     for (const struct selftest_case *test = selftest_table; test->name; test++)
@@ -145,8 +159,10 @@ bool selftest_run(const struct config_value *choice, u64 nonce)
 
     log_print("KTAP version 1\n1..%u\n", planned);
     for (const struct selftest_case *test = selftest_table; test->name; test++)
-        if (case_is_chosen(test, choice))
+        if (case_is_chosen(test, choice)) {
             case_run(test, &sum);
+            case_audit(test, sum.ran == planned);
+        }
     unknown_names(choice, &sum);
     log_print("# plinth: tests=%u failed=%u skipped=%u nonce=%lu sum=%016lx\n", sum.ran,
               sum.failed, sum.skipped, nonce, sum.hash);

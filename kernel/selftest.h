@@ -2,7 +2,9 @@
  *
  * Tests that run in the live kernel, by name: from the configuration (`test=all`) or
  * from the monitor. They speak KTAP on all sinks; the last line carries a hash over
- * nonce, names and results, so that only a kernel that ran them can print it.
+ * nonce, names and results, so that only a kernel that ran them can print it. After each
+ * test memory is audited; a finding is a death. With more than 2 GiB of RAM in use that
+ * is done after the last one only.
  *
  * The tests themselves are in tests/kernel; tests/kernel/table.c lists them.
  */

@@ -2,10 +2,10 @@
  *
  * struct frame: eight bytes that say who owns a frame and in what state it is.
  *
- *   63    54 53        30 29  24 23    16 15  11 10   8 7    5 4     0
- *   +-------+------------+------+--------+------+------+------+-------+
- *   | child |   count    | flags|  node  | order|      | state| owner |
- *   +-------+------------+------+--------+------+------+------+-------+
+ *   63    54 53        30 29  27 26  24 23    16 15  11 10   8 7    5 4     0
+ *   +-------+------------+------+------+--------+------+------+------+-------+
+ *   | child |   count    | flags| tally|  node  | order|      | state| owner |
+ *   +-------+------------+------+------+--------+------+------+------+-------+
  *
  * One word, so that a change of state is one store. count saturates: a frame that
  * reached FRAME_COUNT_MAX is pinned for ever. State 0 is "no such frame": rubbish and
@@ -70,6 +70,14 @@ static inline u32 frame_order_of(struct frame f)
 static inline u32 frame_count_of(struct frame f)
 {
     return (u32)(f.word >> 30 & FRAME_COUNT_MAX);
+}
+
+/* The auditor's: holders it has met so far, FRAME_TALLY_MAX or more. 0 unless it runs. */
+#define FRAME_TALLY     (1UL << 24)
+#define FRAME_TALLY_MAX 7
+static inline u32 frame_tally_of(struct frame f)
+{
+    return (u32)(f.word >> 24 & FRAME_TALLY_MAX);
 }
 
 /* A word for people. Any context. */

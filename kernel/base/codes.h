@@ -3,7 +3,8 @@
  * Every reason for which the kernel stops. A code never changes its meaning and is never
  * used again; docs/errors/PREFIX-NN.md explains it. The loader's codes are in kernel/boot.
  *
- * AS assertion     CP processor    DF double fault    EX other exceptions, by vector
+ * AS assertion     AU audit of memory                 CP processor
+ * DF double fault  EX other exceptions, by vector
  * FR frames        HP heap         ID identity map
  * GP general protection            IN order of initialisation          LK locks
  * MC machine check NM non-maskable interrupt          PF page fault    PN panic
@@ -16,6 +17,20 @@
 
 #define CODE_LIST(CODE)                                                               \
     CODE(AS, 1, "an assertion does not hold")                                         \
+    CODE(AU, 1, "a frame's count is not the number of its holders")                   \
+    CODE(AU, 2, "a free frame is reachable")                                          \
+    CODE(AU, 4, "kernel memory is open to programs")                                  \
+    CODE(AU, 5, "a page is writable and executable, or executable and no text")       \
+    CODE(AU, 6, "the direct map is not RAM")                                          \
+    CODE(AU, 7, "the kernel's text or rodata can be written")                         \
+    CODE(AU, 8, "a boot module can be written")                                       \
+    CODE(AU, 9, "the lower half of the kernel's tables is not empty")                 \
+    CODE(AU, 10, "a reserved bit is set in a page-table entry")                       \
+    CODE(AU, 11, "a free frame was written")                                          \
+    CODE(AU, 12, "free and owned frames are not all of RAM")                          \
+    CODE(AU, 13, "a frozen PML4 entry changed")                                       \
+    CODE(AU, 14, "an entry reaches what its window may not map")                      \
+    CODE(AU, 15, "GLOBAL is set where it must not be, or missing")                    \
     CODE(CP, 1, "the processor lacks a feature the kernel needs")                     \
     CODE(CP, 2, "five-level paging is on")                                            \
     CODE(DF, 1, "double fault")                                                       \

@@ -17,6 +17,8 @@
     T(upper_half_frozen) T(image_rights) T(stacks_guarded) T(text_tail) T(walker_sizes)\
     /* page_table_selftest.c */                                                        \
     T(map_unmap) T(map_refuses) T(mmio_map) T(firmware_map) T(phys_of)                 \
+    /* audit_selftest.c */                                                             \
+    T(audit_frames) T(audit_rights) T(audit_tables) T(audit_spaces)                    \
     /* pmm_selftest.c */                                                               \
     T(frames_exact) T(frames_orders) T(frames_zeroed) T(frames_refuse) T(frames_low)   \
     T(frames_promises) T(frames_all)                                                   \
@@ -35,6 +37,9 @@
 
 /* These end the kernel; they run only when named. */
 #define SELFTEST_DEADLY_LIST(T)                                                        \
+    /* audit_selftest.c */                                                             \
+    T(die_freed_mapped)                                                                \
+    /* traps_selftest.c */                                                             \
     T(die_null) T(die_heap_never) T(die_heap_freed) T(die_heap_guard)                  \
     T(die_stack_overflow) T(die_text_write) T(die_execute_data) T(die_not_canonical)   \
     T(die_undefined) T(die_divide) T(die_assert) T(die_double_free) T(die_bad_free)    \

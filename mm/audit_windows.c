@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What each window of the kernel's half may map, leaf by leaf:
+ *
+ *   window       frames of            rights                       GLOBAL
+ *   heap         heap                 RW NX, 4 KiB                 yes
+ *   direct map   all of RAM, in order RW NX; R where facts say so  yes
+ *   stacks       stack                RW NX                        no
+ *   apertures    not RAM              NX                           yes
+ *   frame table  frame-table          RW NX                        yes
+ *   modules      module               R NX                         yes
+ *   image        image, in order      text RX, rodata R, data RW   yes
+ */
+#include "mm/audit_internal.h"
+#include "mm/pmm.h"
+#include "mm/ram.h"
+
+struct window {
+    u64 base, bytes;
+    void (*check)(struct audit *audit, const struct audit_entry *leaf);
+    u64 owners; /* of the frames it may map; 0: check looks after that */
+    bool global;
+};
+
+static u64 leaf_phys(const struct audit_entry *leaf)
+{
+    return pte_phys((pte_t){leaf->bits}, leaf->level).raw;
+}
+
+static bool overlaps(u64 base, u64 bytes, u64 with, u64 with_end)
+{
+    return base < with_end && with < base + bytes;
+}
+
+/* --- direct map --- */
+
+/* The first RAM at or above phys; DIRECT_MAP_BYTES behind the last. */
+static u64 ram_next(u64 phys)
+{
+    struct phys_range range;
+    for (u32 i = 0; ram_range(i, &range); i++)
+        if (phys < range.base.raw + range.bytes)
+            return MAX(phys, range.base.raw);
+    return DIRECT_MAP_BYTES;
+}
+
+static void direct_rights_check(struct audit *audit, const struct audit_entry *leaf)
+{
+    const struct audit_facts *facts = audit->facts;
+    u64 phys = leaf_phys(leaf), bytes = level_bytes(leaf->level);
+    bool image = overlaps(phys, bytes, facts->image_phys,
+                          facts->image_phys + facts->data_offset);
+    bool payload = overlaps(phys, bytes, facts->payload_phys, facts->payload_end);
+    u64 cache = PTE_PWT | PTE_PCD | (leaf->level > 1 ? PTE_PAT_LARGE : PTE_PAT);
+    if (leaf->writable && image)
+        audit_report_entry(audit, CODE_AU_07,
+                           "text or rodata can be written through the direct map", leaf,
+                           0, PTE_W);
+    if (leaf->writable && payload)
+        audit_report_entry(audit, CODE_AU_08,
+                           "symbols or modules can be written through the direct map",
+                           leaf, 0, PTE_W);
+    if (!leaf->writable && !image && !payload)
+        audit_report_entry(audit, CODE_AU_06, "RAM is read-only in the direct map",
+                           leaf, PTE_W, 0);
+    if (!leaf->no_execute || (leaf->bits & cache))
+        audit_report_entry(audit, CODE_AU_06,
+                           "the direct map is not write-back, no-execute", leaf, PTE_NX,
+                           leaf->bits & (PTE_NX | cache));
+}
+
+static void direct_check(struct audit *audit, const struct audit_entry *leaf)
+{
+    u64 phys = leaf_phys(leaf), expected = leaf->virt - DIRECT_MAP_BASE;
+    u64 ram = ram_next(audit->direct_next);
+    if (phys != expected)
+        audit_report_entry(audit, CODE_AU_06, "the direct map leads elsewhere", leaf,
+                           expected, phys);
+    if (ram < expected)
+        audit_report_entry(audit, CODE_AU_06, "RAM before this is not mapped", leaf,
+                           ram, expected);
+    if (!ram_contains(phys_make(expected), level_bytes(leaf->level)))
+        audit_report_entry(audit, CODE_AU_06, "the direct map maps what is not RAM",
+                           leaf, ram, expected);
+    audit->direct_next = expected + level_bytes(leaf->level);
+    direct_rights_check(audit, leaf);
+}
+
+void audit_direct_map_end(struct audit *audit)
+{
+    u64 ram = ram_next(audit->direct_next);
+    if (ram != DIRECT_MAP_BYTES)
+        audit_report(audit, &(struct audit_finding){
+                                .code = CODE_AU_06,
+                                .what = "RAM is not in the direct map",
+                                .frame = phys_make(ram),
+                                .word = pmm_frame(phys_to_pfn(phys_make(ram))),
+                                .virt = DIRECT_MAP_BASE + ram,
+                                .expected = ram,
+                                .found = audit->direct_next,
+                            });
+}
+
+/* --- the others --- */
+
+static void plain_check(struct audit *audit, const struct audit_entry *leaf)
+{
+    if (!leaf->no_execute)
+        audit_report_entry(audit, CODE_AU_05, "a page outside the text is executable",
+                           leaf, PTE_NX, 0);
+}
+
+static void aperture_check(struct audit *audit, const struct audit_entry *leaf)
+{
+    plain_check(audit, leaf);
+    if (ram_overlaps(phys_make(leaf_phys(leaf)), level_bytes(leaf->level)))
+        audit_report_entry(audit, CODE_AU_14, "RAM is mapped as a device", leaf, 0,
+                           leaf_phys(leaf));
+}
+
+static void modules_check(struct audit *audit, const struct audit_entry *leaf)
+{
+    plain_check(audit, leaf);
+    if (leaf->writable)
+        audit_report_entry(audit, CODE_AU_08, "a boot module can be written", leaf, 0,
+                           PTE_W);
+}
+
+static void image_check(struct audit *audit, const struct audit_entry *leaf)
+{
+    const struct audit_facts *facts = audit->facts;
+    u64 offset = leaf->virt - facts->image_virt;
+    if (offset >= facts->image_bytes)
+        audit_report_entry(audit, CODE_AU_14, "the image's window maps something else",
+                           leaf, facts->image_virt, leaf->virt);
+    else if (leaf_phys(leaf) != facts->image_phys + offset)
+        audit_report_entry(audit, CODE_AU_14, "the image lies elsewhere", leaf,
+                           facts->image_phys + offset, leaf_phys(leaf));
+    if (leaf->writable && offset < facts->data_offset)
+        audit_report_entry(audit, CODE_AU_07, "text or rodata can be written", leaf, 0,
+                           PTE_W);
+    if (offset >= facts->rodata_offset)
+        plain_check(audit, leaf);
+}
+
+static const struct window windows[] = {
+    {HEAP_BASE, HEAP_BYTES, plain_check, OWNER_BIT(OWNER_HEAP), true},
+    {DIRECT_MAP_BASE, DIRECT_MAP_BYTES, direct_check, 0, true},
+    {STACKS_BASE, STACKS_BYTES, plain_check, OWNER_BIT(OWNER_STACK), false},
+    {APERTURE_BASE, APERTURE_BYTES, aperture_check, 0, true},
+    {FRAME_TABLE_BASE, FRAME_TABLE_BYTES, plain_check, OWNER_BIT(OWNER_FRAME_TABLE),
+     true},
+    {MODULES_BASE, MODULES_BYTES, modules_check, OWNER_BIT(OWNER_MODULE), true},
+    {IMAGE_BASE, -IMAGE_BASE, image_check, OWNER_BIT(OWNER_IMAGE), true},
+};
+
+void audit_check_window(struct audit *audit, const struct audit_entry *leaf)
+{
+    for (u32 i = 0; i < ARRAY_COUNT(windows); i++) {
+        const struct window *window = &windows[i];
+        if (leaf->virt - window->base >= window->bytes)
+            continue;
+        bool global = (leaf->bits & PTE_G) != 0;
+        if (global != window->global)
+            audit_report_entry(audit, CODE_AU_15,
+                               window->global ? "a kernel page is not GLOBAL"
+                                              : "a stack's page is GLOBAL",
+                               leaf, window->global ? PTE_G : 0, global ? PTE_G : 0);
+        window->check(audit, leaf);
+        if (window->owners)
+            audit_hold_frames(audit, leaf, phys_to_pfn(phys_make(leaf_phys(leaf))),
+                              level_bytes(leaf->level) >> PAGE_SHIFT, window->owners);
+        return;
+    }
+    audit_report_entry(audit, CODE_AU_14, "a page outside every window", leaf, 0,
+                       leaf->virt);
+}
