@@ -45,6 +45,14 @@ L = _load_constants()
 _CODES = {'u8': 'B', 'u16': 'H', 'u32': 'I', 'u64': 'Q', 'char': 's'}
 
 
+class NotOursError(ImageError):
+    """No image of Plinth: `start` holds its first bytes, `size` how many there are."""
+
+    def __init__(self, message, start, size):
+        super().__init__(message)
+        self.start, self.size = start, size
+
+
 class Record:
     """One C structure of wire types: unpacks to a dict, packs from one."""
 
@@ -236,15 +244,17 @@ class Image:
         except OSError as error:
             raise ImageError(f'{path}: {error.strerror}') from None
         if len(low) < L['DISK_COPY_END']:
-            raise ImageError(f'{path}: not a Plinth image: only {self.size} bytes')
+            raise NotOursError(f'{path}: not a Plinth image: only {self.size} bytes', low,
+                               self.size)
         self.head = HEAD.unpack(low, L['DISK_STAGE2_HEAD'])
         if self.head['magic'] != L['STAGE2_HEAD_MAGIC']:
             second = L['DISK_PARTITION'] + L['DISK_STAGE2_HEAD']
             copy = self.read(second, HEAD.bytes).ljust(HEAD.bytes, b'\0')
             self.head = HEAD.unpack(copy)
             if self.head['magic'] != L['STAGE2_HEAD_MAGIC']:
-                raise ImageError(f"{path}: not a Plinth image: no 'PLS2' at byte "
-                                 f"{L['DISK_STAGE2_HEAD']:#x} nor at {second:#x}")
+                raise NotOursError(f"{path}: not a Plinth image: no 'PLS2' at byte "
+                                   f"{L['DISK_STAGE2_HEAD']:#x} nor at {second:#x}", low,
+                                   self.size)
         if self.head['version'] != L['DISK_FORMAT_VERSION']:
             raise ImageError(f"{path}: format version {self.head['version']}, this tool "
                              f"knows {L['DISK_FORMAT_VERSION']}")

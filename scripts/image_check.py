@@ -12,6 +12,10 @@ from disk_format import BASES, CONFIG, HEAD, L, MANIFEST
 from elf64 import Elf, ElfError
 
 PF_X, PF_W = 1, 2
+REACH_BYTES = 64 << 20
+# Places of the disk that begin with a sector of their own, whatever its size.
+BORDERS = ('DISK_STAGE2_BODY', 'DISK_RESERVED', 'DISK_CONFIG', 'DISK_MANIFEST',
+           'DISK_COPY_END', 'DISK_RECORDER', 'DISK_PARTITION', 'DISK_PAYLOAD')
 
 
 @dataclass
@@ -21,9 +25,15 @@ class Finding:
     good: bool
     expected: object = None
     found: object = None
+    advice: bool = False     # a rule that only some machines insist on
+
+    @property
+    def broken(self):
+        return not self.good and not self.advice
 
     def __str__(self):
-        line = f'{"ok " if self.good else "BAD"} {self.name:24} {self.why}'
+        mark = 'ok' if self.good else 'warn' if self.advice else 'BAD'
+        line = f'{mark:4} {self.name:24} {self.why}'
         if self.good:
             return line
         return f'{line}: expected {self.expected}, found {self.found}'
@@ -66,6 +76,11 @@ def size_rules(image, data):
     yield Finding('image-least', 'firmware offers no disk of less than one cylinder',
                   wanted >= L['DISK_LEAST_BYTES'], f'at least {L["DISK_LEAST_BYTES"]}',
                   wanted)
+    yield Finding('image-most', 'some BIOSes reach no further on a stick',
+                  wanted <= REACH_BYTES, f'at most {REACH_BYTES}', wanted)
+    odd = [name for name in BORDERS if L[name] % L['DISK_ALIGN']]
+    yield Finding('image-4k-borders', 'one image fits sectors of 512 and of 4096 bytes',
+                  not odd, f"multiples of {L['DISK_ALIGN']}", ', '.join(odd))
 
 
 def boot_sector_rules(data):
@@ -75,6 +90,10 @@ def boot_sector_rules(data):
     far = data[0] == 0xE9 and data[1] | data[2] << 8 >= L['MBR_BPB_END'] - 3
     yield Finding('mbr-jump', 'firmware overwrites the BPB hole: code must jump over it',
                   jump or far, 'a jump beyond the hole', data[:3].hex())
+    bpb = struct.unpack_from('<H', data, 0x0B) + struct.unpack_from('<HH', data, 0x18)
+    yield Finding('mbr-bpb', 'some firmware hangs on a BPB that makes no sense',
+                  bpb[0] == 512 and bpb[1] in range(1, 64) and bpb[2] in range(1, 256),
+                  '512 bytes a sector, 1..63 sectors, 1..255 heads', bpb)
     begin, end = L['MBR_STAMP_BEGIN'], L['MBR_STAMP_END']
     yield zeros('mbr-time-stamp', 'Windows 9x writes a time stamp here', data[begin:end],
                 begin)
@@ -113,6 +132,11 @@ def partition_rules(data):
     right = fmt.partition_entry(min(whole, 1 << 40), sizes[0] if sizes else 512)
     yield equal('partition-entry', '1 MiB to the end, type DA, CHS by 255/63',
                 right.hex(' '), table[:16].hex(' '))
+
+
+    gpt = [at for at in fmt.SECTOR_SIZES if data[at:at + 8] == b'EFI PART']
+    yield Finding('partition-no-gpt', 'Lenovo and HP CSMs do not start GPT media',
+                  not gpt, 'no GPT header', f'one at bytes {gpt}')
 
 
 def head_rules(data):

@@ -65,6 +65,8 @@ def build_inputs(folder, kernel=None, symbols=None, modules=b'module text',
         (folder / name).write_bytes(data)
     raw = bytearray(L['DISK_PAYLOAD']) + blobs
     raw[0:3] = b'\xeb\x58\x90'
+    struct.pack_into('<H', raw, 0x0B, 512)          # as much of a BPB as is looked at
+    struct.pack_into('<HH', raw, 0x18, 18, 2)
     raw[L['MBR_BPB_END']:L['MBR_BPB_END'] + len(code)] = code
     raw[L['MBR_SIGNATURE']:L['MBR_SIGNATURE'] + 2] = b'\x55\xaa'
     head = L['DISK_STAGE2_HEAD']

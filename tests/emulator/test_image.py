@@ -415,6 +415,19 @@ def test_check_finds_one_flipped_bit(offset, rule, image):
     assert rule in bad_rules(image)
 
 
+@pytest.mark.parametrize('field', [0x0B, 0x18, 0x1A])
+def test_check_finds_a_bpb_without_sense(field, image):
+    for base in BASES:
+        poke(image, base + field, bytes(2))
+    assert 'mbr-bpb' in bad_rules(image)
+
+
+@pytest.mark.parametrize('sector', [512, 4096])
+def test_check_finds_a_gpt(sector, image):
+    poke(image, sector, b'EFI PART')
+    assert 'partition-no-gpt' in bad_rules(image)
+
+
 def test_check_finds_an_inactive_partition(image):
     for base in BASES:
         poke(image, base + L['MBR_PARTITIONS'], b'\0')
