@@ -14,6 +14,7 @@
 #   make test-full  the long matrices too      make fuzz   the map cleaner, FUZZ_RUNS=N
 #   make bugs     the museum of boot bugs, BUG=name for one (docs/bugs.md)
 #   make bench    guest instructions, bytes and ratios (docs/performance.md)
+#   make iso      a CD image, build/plinth.iso      make release  all that is given away
 #   make doctor   what this computer has and lacks for all this
 #   make screenshot  takes docs/img/boot.png   make clean, make help
 #
@@ -174,13 +175,14 @@ screenshot:
 
 # --- proof ---
 -include tests/host/host.mk
+include scripts/release.mk
 check:
 	$(call with_deps,build)
 	@$(PYTHON) scripts/check-layers.py
 	@$(PYTHON) scripts/check-errors.py
 	@$(PYTHON) scripts/image.py check $(B)/plinth.img
 test:
-	$(call with_deps,test)
+	$(call with_deps,test media)
 	@$(MAKE) --no-print-directory B=$(B) host-test
 	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m 'not full' tests
 test-full:

@@ -15,11 +15,11 @@ import os
 import random
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass, field
 
 import disk_format as fmt
+import iso
 import ktap
 from disk_format import L
 
@@ -46,7 +46,7 @@ DISKS = {
     'uhci': ['-device', 'piix3-usb-uhci', '-device', 'usb-storage,drive=d'],
     'ohci': ['-device', 'pci-ohci', '-device', 'usb-storage,drive=d'],
     'sd': ['-device', 'sdhci-pci', '-device', 'sd-card,drive=d'],
-    'cd': None,
+    'cd': None, 'usb-cd': None,
 }
 
 
@@ -169,21 +169,21 @@ def memory_arguments(setup, folder):
 
 def make_cd(disk, folder):
     """El Torito with hard-disk emulation: the BIOS offers no EDD then."""
-    root = os.path.join(folder, 'cd')
-    os.mkdir(root)
-    shutil.copyfile(disk, os.path.join(root, 'hd.img'))
     out = os.path.join(folder, 'cd.iso')
-    done = subprocess.run(
-        ['xorriso', '-as', 'mkisofs', '-quiet', '-o', out, '-b', 'hd.img',
-         '-hard-disk-boot', '-c', 'boot.cat', root], capture_output=True, text=True)
-    if done.returncode:
-        raise EmulatorError(f'xorriso: {done.stderr.strip()}')
+    try:
+        iso.make(disk, out)
+    except fmt.ImageError as error:
+        raise EmulatorError(str(error)) from None
     return out
 
 
 def disk_arguments(setup, disk, folder):
     if setup.disk == 'cd':
         return ['-cdrom', make_cd(disk, folder)]
+    if setup.disk == 'usb-cd':
+        return ['-drive', f'file={make_cd(disk, folder)},format=raw,if=none,id=d,'
+                'media=cdrom,readonly=on', '-device', 'qemu-xhci',
+                '-device', 'usb-storage,drive=d']
     drive = {'driver': 'file', 'node-name': 'file', 'filename': disk}
     words, under = ['-blockdev', json.dumps(drive)], 'file'
     if setup.faults:
