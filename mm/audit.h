@@ -71,8 +71,8 @@ struct audit_finding {
 };
 typedef void (*audit_report_fn)(const struct audit_finding *finding, void *context);
 
-/* QUICK leaves out the words of free frames but for one area in sixteen, another one
- * each time, and the allocators' own verifiers. */
+/* QUICK reads a bounded number of free frames word by word, going on next time where it
+ * stopped, and leaves out the allocators' own verifiers. */
 enum audit_depth { AUDIT_QUICK, AUDIT_FULL };
 
 struct audit_sums {

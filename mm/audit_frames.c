@@ -15,7 +15,7 @@
 #include "mm/pmm_internal.h"
 #include "mm/ram.h"
 
-#define ZERO_SAMPLE 16 /* AUDIT_QUICK reads the free frames of one area in so many */
+#define QUICK_ZEROES 1024 /* free frames that AUDIT_QUICK reads */
 
 /* Kept since boot for no other reason than that it was there: no table maps them in a
  * window of their own, nobody gives them back. */
@@ -205,25 +205,41 @@ static void sums_check(struct audit *audit, const struct frame_sums *sums,
                                 .found = total});
 }
 
+/* Whether the free frames of an area are read this time. quick_from: where the last
+ * AUDIT_QUICK stopped; 0 once it came to the end. */
+static u64 quick_from;
+
+static bool area_is_read(const struct audit *audit, u64 area)
+{
+    return audit->depth == AUDIT_FULL ||
+           (area >= quick_from && audit->sums.zeroes < QUICK_ZEROES);
+}
+
+static void area_check(struct audit *audit, u64 area, struct frame_sums *sums)
+{
+    bool zeroes = area_is_read(audit, area);
+    audit->sums.areas++;
+    for (u32 i = 0; i < AREA_FRAMES; i++)
+        frame_check(audit, pfn_make((area << AREA_ORDER) + i), zeroes, sums);
+}
+
 void audit_check_frames(struct audit *audit)
 {
-    static u64 turn; /* which areas' free frames AUDIT_QUICK reads this time */
     struct frame_sums sums;
-    u64 untouched = 0;
+    u64 untouched = 0, stopped = 0;
     memset(&sums, 0, sizeof(sums));
-    turn++;
     for (u32 i = 0; i < area_span_count(); i++)
         for (u64 area = area_span_at(i)->first; area < area_span_at(i)->end; area++) {
             if (!area_is_open(area)) {
                 untouched += *area_counter(area) & ~AREA_UNTOUCHED;
                 continue;
             }
-            bool zeroes = audit->depth == AUDIT_FULL ||
-                          (area + turn) % ZERO_SAMPLE == 0;
-            audit->sums.areas++;
-            for (u32 n = 0; n < AREA_FRAMES; n++)
-                frame_check(audit, pfn_make((area << AREA_ORDER) + n), zeroes, &sums);
+            if (area_is_read(audit, area))
+                stopped = area + 1;
+            area_check(audit, area, &sums);
         }
+    if (audit->depth == AUDIT_QUICK)
+        quick_from = audit->sums.zeroes >= QUICK_ZEROES ? stopped : 0;
     sums_check(audit, &sums, untouched);
 }
 

@@ -26,7 +26,8 @@ static void put_frame(struct text *text, const struct audit_finding *finding)
     enum frame_owner owner = frame_owner_of(finding->word);
     put(text, ": frame P:%#lx (%s%s%s)", finding->frame.raw,
         owner == OWNER_NONE ? "" : frame_owner_name(owner),
-        owner == OWNER_NONE ? "" : ", ", frame_state_name(frame_state_of(finding->word)));
+        owner == OWNER_NONE ? "" : ", ",
+        frame_state_name(frame_state_of(finding->word)));
 }
 
 static void put_owners(struct text *text, u64 owners)
