@@ -70,7 +70,8 @@ LDFLAGS_K := -pie --no-dynamic-linker -z text -z max-page-size=4096 -z noexecsta
 ALL_FLAGS = $(KCC) $(KFLAGS) $(AFLAGS) $(LDFLAGS_K)
 # What early code may leave undefined: borders of kernel.ld and the first high instruction.
 EARLY_MAY_USE := image_begin text_begin text_end rodata_begin rodata_end data_begin \
-	data_end bss_begin bss_end image_end rela_begin rela_end build_id_note kernel_main
+	data_end bss_begin bss_end image_end rela_begin rela_end build_id_note kernel_main \
+	text_mark rodata_mark data_mark
 
 # --- the artefact graph ---
 INCS := layout milestones boot_info disk_format loader_codes

@@ -14,9 +14,10 @@ STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu
 # Runs before relocations are applied and calls nothing outside itself afterwards, which
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.
 EARLY_C := $(addprefix kernel/early/,early.c handover.c slide.c bump.c tables.c reloc.c \
-	console.c boot_recorder.c) mm/memmap.c \
+	console.c boot_recorder.c check.c traps.c explain.c walk.c) mm/memmap.c \
+	kernel/arch/vectors.c kernel/instruction.c \
 	$(addprefix kernel/base/,config.c format.c string.c crc32c.c recorder.c break.c)
-EARLY_ASM := kernel/early/jump.asm
+EARLY_ASM := kernel/early/jump.asm kernel/early/trap_entry.asm
 
 KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c refusal.c cpu_hooks.c) \
@@ -28,7 +29,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
-	$(addprefix kernel/,trap.c trap_explain.c death.c instruction.c lastboot.c \
+	$(addprefix kernel/,trap.c trap_explain.c death.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
 	report_json.c report_sums.c selftest.c symbols.c \

@@ -66,8 +66,9 @@ enum status pmm_refuse(pfn_t pfn, u32 order, enum frame_owner owner)
         break;
     case FRAME_RESERVED:
         refusal_note(CODE_FR_05,
-                     "frame P:%#lx is freed as owner %s, but it is reserved by %s", phys,
-                     frame_owner_name(owner), frame_owner_name(frame_owner_of(frame)));
+                     "frame P:%#lx is freed as owner %s, but it is reserved by %s",
+                     phys, frame_owner_name(owner),
+                     frame_owner_name(frame_owner_of(frame)));
         break;
     case FRAME_ABSENT:
         refusal_note(CODE_FR_07, "frame P:%#lx cannot be freed: it is not RAM", phys);

@@ -19,7 +19,7 @@ import elf_tables as elf
 
 ALLOCATED = {'.text', '.note.gnu.build-id', '.rodata', '.data.rel.ro', '.dynamic',
              '.dynsym', '.dynstr', '.gnu.hash', '.hash', '.rela.dyn', '.got', '.got.plt',
-             '.plt', '.data', '.bss'}
+             '.plt', '.rodata_mark', '.data', '.bss'}
 NOT_ALLOCATED = {'', '.comment', '.symtab', '.strtab', '.shstrtab'}
 PT_LOAD, PT_DYNAMIC, PT_GNU_STACK = 1, 2, 0x6474E551
 PF_X, PF_W = 1, 2

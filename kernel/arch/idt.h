@@ -9,6 +9,34 @@
 #define PLINTH_KERNEL_ARCH_IDT_H
 
 #include "kernel/arch/trap_frame.h"
+#include "kernel/boot/layout.h"
+
+/* 64-bit gate, SDM vol. 3A, figure 6-8 */
+struct idt_gate {
+    u16 offset_low;
+    u16 selector;
+    u8 ist;
+    u8 type;
+    u16 offset_middle;
+    u32 offset_high;
+    u32 reserved;
+};
+
+STATIC_ASSERT(sizeof(struct idt_gate) == 16, "SDM vol. 3A, figure 6-8");
+
+#define GATE_INTERRUPT 0x8E /* present, ring 0, interrupts off on entry */
+
+static inline void idt_gate_set(struct idt_gate *gate, u64 handler, u8 ist)
+{
+    *gate = (struct idt_gate){
+        .offset_low = (u16)handler,
+        .offset_middle = (u16)(handler >> 16),
+        .offset_high = (u32)(handler >> 32),
+        .selector = SEL_KERNEL_CODE,
+        .ist = ist,
+        .type = GATE_INTERRUPT,
+    };
+}
 
 /* Fills in the table. handler gets every trap, with interrupts off; it may turn them
  * on. Once. */

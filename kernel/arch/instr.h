@@ -311,6 +311,14 @@ static inline struct table_register sidt(void)
     return table;
 }
 
+static inline u16 str(void)
+{
+    u16 selector;
+
+    __asm__ volatile("str %0" : "=r"(selector));
+    return selector;
+}
+
 static inline void ltr(u16 selector)
 {
     __asm__ volatile("ltr %0" : : "r"(selector) : "memory");

@@ -40,6 +40,13 @@
     CODE(EA, 4, "no room for page tables below 4 GiB")                                \
     CODE(EA, 5, "a relocation cannot be applied")                                     \
     CODE(EA, 6, "the CPU lacks what the direct map needs")                            \
+    CODE(EA, 7, "page fault before the kernel's own handlers")                        \
+    CODE(EA, 8, "CPU exception before the kernel's own handlers")                     \
+    CODE(EA, 9, "interrupt before the kernel is ready for any")                       \
+    CODE(EA, 10, "the new tables lack what the move needs")                           \
+    CODE(EA, 11, "a frame for a page table is not zero")                              \
+    CODE(EA, 12, "the image is not whole in memory")                                  \
+    CODE(EA, 13, ".bss is not zero")                                                  \
     CODE(EX, 0, "divide error")                                                       \
     CODE(EX, 1, "debug exception")                                                    \
     CODE(EX, 3, "breakpoint")                                                         \

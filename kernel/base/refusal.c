@@ -7,7 +7,7 @@
 #include "kernel/base/format.h"
 
 /* Longer ago or farther away on the stack, and it was somebody else's. */
-#define TICKS_MAX 100000000
+#define TICKS_MAX    100000000
 #define DISTANCE_MAX 1024
 
 static struct {

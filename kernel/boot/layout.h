@@ -154,6 +154,8 @@
 #define IMAGE_SLIDE_BYTES       0x0000000040000000
 #define IMAGE_SEGMENT_BYTES     0x0000000000200000
 #define IMAGE_SLOT              511
+/* The last word of each of the image's segments, as far as the file carries them. */
+#define IMAGE_MARK              0x4B52414D544E4C50
 
 /* Kernel stacks: one slot each, the lower half absent (guard), the upper half the stack. */
 #define STACK_SLOT_BYTES        0x8000

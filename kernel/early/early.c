@@ -14,6 +14,7 @@
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
 #include "kernel/early/reloc.h"
+#include "kernel/early/traps.h"
 
 extern NORETURN void kernel_main(void);
 
@@ -61,20 +62,20 @@ static void boot_tables_take(void)
 
 /* SDM vol. 2A, CPUID leaf 80000008h: EAX[7:0] = MAXPHYADDR; 36 where the leaf is
  * missing. */
-static u64 phys_limit(void)
+u32 early_phys_bits(void)
 {
     u32 bits = 36;
     if (cpuid(0x80000000, 0).eax >= 0x80000008)
         bits = cpuid(0x80000008, 0).eax & 0xFF;
-    u64 limit = 1UL << MIN(bits, 52);
-    return MIN(limit, DIRECT_MAP_BYTES);
+    return MIN(bits, 52u);
 }
 
 static void map_clean(void)
 {
     struct memmap *map = &handover.map;
     enum status status = memmap_clean(handover.e820, handover.info.e820_count,
-                                      phys_limit(), map);
+                                      MIN(1UL << early_phys_bits(), DIRECT_MAP_BYTES),
+                                      map);
     if (status != STATUS_OK)
         early_die(EA_MEMORY_MAP,
                   "the raw map of %u entries cannot be cleaned (status %d)",
@@ -98,8 +99,15 @@ static void image_place_check(u64 image_bytes)
 {
     const struct boot_info *info = &handover.info;
     u64 here = (u64)(uintptr_t)image_begin;
-    if (here != info->kernel_phys || !IS_ALIGNED(here, PAGE_2M_BYTES) ||
-        info->kernel_bytes != image_bytes)
+    if (here < HIGH_MEMORY_PHYS && here + image_bytes > VGA_HOLE_PHYS)
+        early_die(EA_IMAGE_PLACE,
+                  "the image at P:%#lx..%#lx reaches into the hole of video memory and "
+                  "ROM at P:%#x",
+                  here, here + image_bytes, VGA_HOLE_PHYS);
+    if (!IS_ALIGNED(here, PAGE_2M_BYTES))
+        early_die(EA_IMAGE_PLACE,
+                  "the image runs at P:%#lx, expected a multiple of 2 MiB", here);
+    if (here != info->kernel_phys || info->kernel_bytes != image_bytes)
         early_die(EA_IMAGE_PLACE,
                   "the image runs at P:%#lx with %#lx bytes, boot_info says P:%#lx "
                   "with %#lx",
@@ -119,6 +127,8 @@ static void text_tail_fill(void)
 
 NORETURN void early_main(u64 boot_info_phys)
 {
+    image_check();
+    early_traps_init();
     boot_info_take((const struct boot_info *)boot_info_phys);
     boot_recorder_open();
     boot_recorder_image(handover.info.kernel_phys);
@@ -147,9 +157,11 @@ NORETURN void early_main(u64 boot_info_phys)
         early_die(EA_RELOCATION,
                   "relocation %lu of %lu is not RELATIVE inside the image", bad_index,
                   handover.relocations);
+    relocations_check();
 
+    u64 stack_top = STACKS_BASE + (STACK_SLOT_BOOT + 1) * STACK_SLOT_BYTES;
+    u64 target = handover.image_virt + image_offset((const void *)kernel_main);
+    move_check(stack_top, target);
     boot_recorder_image(handover.image_virt);
-    early_jump(handover.root_phys,
-               STACKS_BASE + (STACK_SLOT_BOOT + 1) * STACK_SLOT_BYTES,
-               handover.image_virt + image_offset((const void *)kernel_main));
+    early_jump(handover.root_phys, stack_top, target);
 }

@@ -23,11 +23,24 @@ static u64 *table_of(u64 entry)
     return (u64 *)(uintptr_t)(entry & PTE_FRAME_MASK);
 }
 
+/* 512 words of rubbish would be 512 mappings to anywhere. */
+static u64 table_make(void)
+{
+    u64 frame = bump_frame(EARLY_USE_TABLE);
+    const u64 *word = (const u64 *)(uintptr_t)frame;
+    for (u32 i = 0; i < TABLE_ENTRIES; i++)
+        if (word[i] != 0)
+            early_die(EA_TABLE_DIRTY,
+                      "the frame P:%#lx for a page table is not zero: word %u is %#lx",
+                      frame, i, word[i]);
+    return frame;
+}
+
 /* The table under table[slot], made when it is not there. */
 static u64 *table_enter(u64 *table, u32 slot)
 {
     if (!(table[slot] & PTE_P))
-        table[slot] = bump_frame(EARLY_USE_TABLE) | TABLE_BITS;
+        table[slot] = table_make() | TABLE_BITS;
     return table_of(table[slot]);
 }
 
@@ -198,7 +211,7 @@ void tables_build(void)
 {
     handover.has_1g_pages = cpuid(0x80000000, 0).eax >= 0x80000001 &&
                             (cpuid(0x80000001, 0).edx & CPUID_EXT_EDX_1G) != 0;
-    handover.root_phys = bump_frame(EARLY_USE_TABLE);
+    handover.root_phys = table_make();
     slots_prebuild();
     stacks_map();
     image_map();
