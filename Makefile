@@ -11,7 +11,8 @@
 #   make debug    QEMU and gdb in one terminal, stopped at AT=stage1|...|SYMBOL
 #   make bochs    Bochs with its debugger, magic breakpoints on
 #   make check    what needs no emulator: layers, error pages, line lengths, image rules
-#   make test-full  the long matrices too      make fuzz   the map cleaner, FUZZ_RUNS=N
+#   make test-full  the long matrices too      make test-long  only those
+#   make fuzz     the map cleaner, FUZZ_RUNS=N
 #   make bugs     the museum of boot bugs, BUG=name for one (docs/bugs.md)
 #   make bench    guest instructions, bytes and ratios (docs/performance.md)
 #   make iso      a CD image, build/plinth.iso      make release  all that is given away
@@ -81,7 +82,8 @@ KERNEL_O := $(KERNEL_C:%.c=$(B)/%.o) $(KERNEL_ASM:%.asm=$(B)/%.asm.o)
 LOADER_O := $(STAGE1_ASM:%.asm=$(B)/%.asm.o) $(STAGE2_ASM:%.asm=$(B)/%.asm.o)
 BLOBS := $(B)/kernel.blob.o $(B)/symbols.blob.o $(B)/modules.blob.o
 
-.PHONY: all run debug bochs test test-full check bench bugs doctor screenshot help clean
+.PHONY: all run debug bochs test test-full test-long check bench bugs doctor screenshot
+.PHONY: help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(B)/plinth.img
@@ -187,9 +189,12 @@ test:
 	@$(MAKE) --no-print-directory B=$(B) host-test
 	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m 'not full' tests
 test-full:
+	@$(MAKE) --no-print-directory B=$(B) test
+	@$(MAKE) --no-print-directory B=$(B) test-long
+test-long:
 	$(call with_deps,test media)
-	@$(MAKE) --no-print-directory B=$(B) host-test fuzz
-	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 tests
+	@$(MAKE) --no-print-directory B=$(B) fuzz
+	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m full tests
 bugs:
 	$(call with_deps,test)
 	@$(PYTHON) tests/bugs/museum.py --build $(B) $(BUG)
