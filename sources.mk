@@ -23,7 +23,8 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c refusal.c cpu_hooks.c) \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
 	tsc.c backtrace.c exit.c last_words.c) \
-	$(addprefix mm/,ram.c page_table.c page_walk.c tlb.c frame_table.c \
+	$(addprefix mm/,ram.c page_table.c page_cursor.c page_unmap.c page_change.c \
+	page_walk.c page_verify.c tlb.c frame_table.c \
 	pmm_init.c pmm.c pmm_area.c pmm_refusal.c kernel_space.c kernel_stack.c heap.c \
 	heap_slab.c heap_run.c heap_pages.c heap_resize.c heap_fault.c fault.c heap_verify.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \

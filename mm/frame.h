@@ -80,6 +80,15 @@ static inline u32 frame_tally_of(struct frame f)
     return (u32)(f.word >> 24 & FRAME_TALLY_MAX);
 }
 
+/* Page tables: entries of the table that are not 0. Only mm/page_table changes it, one
+ * FRAME_CHILD at a time or more; it is 0 again before the frame is given back, which
+ * refuses a table that still maps something. */
+#define FRAME_CHILD (1UL << 54)
+static inline u32 frame_children_of(struct frame f)
+{
+    return (u32)(f.word >> 54);
+}
+
 /* A word for people. Any context. */
 const char *frame_owner_name(enum frame_owner owner);
 const char *frame_state_name(enum frame_state state);

@@ -178,7 +178,7 @@ static void piece_map(u64 virt, u64 bytes, void *context)
 void frame_table_build(phys_t root, const struct pmm_use *uses, u32 use_count,
                        struct frame_table_place *out)
 {
-    static const struct table_source source = {run_table_alloc};
+    static const struct table_source source = {.alloc = run_table_alloc};
     struct count_state state = {.last_pt = ~0UL, .last_pd = ~0UL};
     spans_collect();
     pieces_for_each(piece_count, &state);

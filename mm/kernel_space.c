@@ -3,6 +3,8 @@
 
 #include "kernel/arch/cpu_features.h"
 #include "kernel/base/assert.h"
+#include "kernel/base/atomic.h"
+#include "mm/frame_table.h"
 #include "mm/pmm.h"
 #include "mm/ram.h"
 
@@ -27,13 +29,36 @@ static enum status table_frame_alloc(phys_t *out)
     return status;
 }
 
+static void table_frame_free(phys_t table)
+{
+    enum status status = pmm_free(phys_to_pfn(table), 0, OWNER_PAGE_TABLE);
+    ASSERT(status == STATUS_OK);
+}
+
+static u32 table_frame_children(phys_t table)
+{
+    struct frame *frame = frame_at(phys_to_pfn(table));
+    return frame_children_of((struct frame){atomic_load_u64(&frame->word)});
+}
+
+static void table_frame_children_add(phys_t table, int change)
+{
+    struct frame *frame = frame_at(phys_to_pfn(table));
+    struct frame was = {
+        atomic_fetch_add_u64(&frame->word, (u64)(long)change * FRAME_CHILD)};
+    ASSERT(frame_children_of(was) + (u32)change <= TABLE_ENTRIES);
+}
+
 void kernel_space_init(phys_t root)
 {
-    static const struct table_source source = {table_frame_alloc};
+    static const struct table_source source = {table_frame_alloc, table_frame_free,
+                                               table_frame_children,
+                                               table_frame_children_add};
     kernel_page_space.root = root;
     kernel_page_space.source = &source;
-    kernel_page_space.has_1g_pages = false; /* windows are never that large */
+    kernel_page_space.has_1g_pages = cpu_has(FEATURE_PAGE_1G);
     spin_init(&kernel_page_space.lock, "kernel page tables");
+    page_table_adopt(&kernel_page_space);
 }
 
 /* --- apertures --- */

@@ -4,11 +4,15 @@
  * entries after kernel/early: the range functions below and pte_install_armed().
  *
  * Owns:     the format of tables; the tables below the root it is given.
- * Does not: own the frames that leaves point to; flush other CPUs by itself (mm/tlb.h).
- * Locking:  a page_space has one lock, taken with interrupts off by map and unmap. Walks
- *           take none: they read entries once and check what they read.
- * Rules:    a leaf that is there is never overwritten; an unmap takes whole leaves;
- *           tables of the kernel's windows stay (one that goes needs a full flush first).
+ * Does not: own the frames that leaves point to.
+ * Locking:  a page_space has one lock, held with interrupts off while a cursor is open.
+ *           Walks take none: they read entries once and check what they read.
+ * Rules:    a leaf that is there is never overwritten; entries change by exchange or
+ *           compare-and-exchange, so that A and D are never lost; frames and tables are
+ *           given away after their flush; a failure leaves every entry as it was.
+ *
+ * Each range function is one use of a cursor (mm/page_cursor.h): whoever has several
+ * steps on one range opens it himself.
  */
 #ifndef PLINTH_MM_PAGE_TABLE_H
 #define PLINTH_MM_PAGE_TABLE_H
@@ -17,39 +21,88 @@
 #include "kernel/base/status.h"
 #include "mm/pte.h"
 
-/* Where frames for tables come from; zeroed. */
+/* Where frames for tables come from (zeroed) and go to, and where the number of a
+ * table's entries that are not 0 is kept. Without the last two nothing is counted: so
+ * only while the frame table itself is being mapped; page_table_adopt() counts later.
+ */
 struct table_source {
     enum status (*alloc)(phys_t *out);
+    void (*free)(phys_t table);
+    u32 (*children)(phys_t table);
+    void (*children_add)(phys_t table, int change);
 };
 
 struct page_space {
     phys_t root;
     const struct table_source *source;
     bool has_1g_pages;
+    bool user; /* the lower half of a program; else the kernel's windows */
     struct spinlock lock;
 };
 
-/* Cache types by their PAT index bits (kernel/arch/control.c sets the PAT to match). */
-#define PAGE_CACHE_WB 0UL
-#define PAGE_CACHE_WT PTE_PWT
-#define PAGE_CACHE_UC (PTE_PCD | PTE_PWT)
+/* Cache types, by the PAT index bits of a 4 KiB entry (kernel/arch/control.h has the
+ * PAT that gives them their meaning). */
+#define PAGE_CACHE_WB       0UL
+#define PAGE_CACHE_WT       PTE_PWT
+#define PAGE_CACHE_UC_MINUS PTE_PCD
+#define PAGE_CACHE_UC       (PTE_PCD | PTE_PWT)
+#define PAGE_CACHE_WC       (PTE_PAT | PTE_PCD)
+/* "WB", "WC"... of a leaf's bits; "?" for the one index that nobody uses. */
+const char *page_cache_name(u64 bits);
+
+/* All functions here that take a range answer STATUS_INVALID, and change nothing, when
+ * it is empty, misaligned, wraps, is not canonical, or does not lie in one window whose
+ * entries are written here: the kernel's stacks, apertures, frame table and modules, or
+ * for a program 64 KiB..2^47 less a page. The direct map, the image and the heap's
+ * pages are not: the first two never change after boot, the third has its own
+ * functions. */
 
 /* Maps bytes at phys to virt with the largest pages that fit. bits: PTE_W PTE_U PTE_G
- * PTE_NX and a cache type; P, A and D are added. STATUS_INVALID: misaligned, zero,
- * wrapping, not canonical. STATUS_EXISTS: something is mapped or armed there.
- * STATUS_NO_MEMORY: no frame for a table. In every failure no leaf has changed. */
+ * PTE_NX and a cache type. P is added, for the kernel A and D too: nobody asks for them
+ * there, and the CPU need not set them. STATUS_INVALID also: W without NX, U in the
+ * kernel's half or G outside it, G in the window of the stacks. STATUS_EXISTS:
+ * something is mapped there. STATUS_NO_MEMORY: no frame for a table. */
 MUST_USE enum status page_table_map(struct page_space *space, virt_t virt, phys_t phys,
                                     u64 bytes, u64 bits);
 
-/* Unmaps whole leaves and flushes them here. each (may be NULL) gets every leaf after
- * its flush. STATUS_INVALID: misaligned, or the range cuts a large page.
- * STATUS_NOT_FOUND: a hole in the range. In both cases nothing has changed. */
+/* Unmaps; a large page that the range cuts is split first. each (may be NULL) gets
+ * every leaf after the flush, under the lock; frames may be freed in it. Tables that
+ * become empty go, but for those of stacks and frame table. STATUS_NOT_FOUND: a hole in
+ * the range. STATUS_NO_MEMORY: no frame for a split. */
 typedef void (*page_leaf_fn)(virt_t virt, phys_t phys, u64 bytes, void *context);
 MUST_USE enum status page_table_unmap(struct page_space *space, virt_t virt, u64 bytes,
                                       page_leaf_fn each, void *context);
 
+/* Gives what is mapped new rights, PTE_W PTE_U PTE_NX; all else of an entry stays.
+ * Fewer rights are flushed, more are not: a CPU that still holds the old ones faults
+ * once (page_table_permits). Errors as for unmap and for the bits of map. */
+MUST_USE enum status page_table_protect(struct page_space *space, virt_t virt,
+                                        u64 bytes, u64 rights);
+
+/* Splits every leaf that the range touches down to pages of page_bytes, 4 KiB or 2 MiB.
+ * Holes stay. STATUS_NO_MEMORY: not a single one was split. */
+MUST_USE enum status page_table_split(struct page_space *space, virt_t virt, u64 bytes,
+                                      u64 page_bytes);
+
+/* Merges what forms whole large pages in the range: 512 leaves in a row with equal
+ * bits, A and D apart, which the large page gets when one of them had it. Nothing is
+ * merged where tables stay. */
+MUST_USE enum status page_table_merge(struct page_space *space, virt_t virt, u64 bytes);
+
+/* What the tables say about the page of virt: its leaf, or with `bits` 0 the hole
+ * around it, as far as one entry reaches. */
+struct page_leaf {
+    virt_t virt;
+    u64 bytes;
+    phys_t phys;
+    u64 bits; /* as for page_table_map, with P, A and D */
+};
+MUST_USE enum status page_table_query(struct page_space *space, virt_t virt,
+                                      struct page_leaf *out);
+
 /* Makes sure that the table holding the 4 KiB entries of virt exists; *out is that
- * table. */
+ * table. In windows whose tables stay, the heap's above all; STATUS_INVALID elsewhere.
+ */
 MUST_USE enum status page_table_prepare(struct page_space *space, virt_t virt,
                                         phys_t *out);
 
@@ -62,6 +115,14 @@ bool pte_install_armed(pte_t *entry, phys_t phys);
 /* Whatever it was -> 0; returns what it was. The caller flushes when it was present. */
 pte_t pte_clear(pte_t *entry);
 pte_t pte_read(const pte_t *entry);
+
+/* --- the count of children --- */
+/* Counts the entries of every table below the root, once, when the source can keep
+ * counts: tables built earlier have none. Answers the number of tables. */
+u64 page_table_adopt(struct page_space *space);
+/* Panics when a table's count is not the number of its entries, or when a table that
+ * could go is empty. Answers the number of tables. Nobody may write meanwhile. */
+u64 page_table_verify(struct page_space *space);
 
 /* --- walking --- */
 struct pt_level {
@@ -96,6 +157,11 @@ struct pt_walk {
 /* Walks as the CPU would, without writing, locking or trusting anything but that RAM is
  * where the clean map says. Any context, the fatal path included. */
 void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out);
+
+/* True when the tables permit an access with this page-fault error code, as the CPU
+ * would find if it walked them now: then the fault came of an older translation, which
+ * the fault itself has dropped, and the access may be tried again. */
+bool page_table_permits(u64 cr3, u64 virt, u64 error_code);
 
 /* The physical address behind a kernel address. STATUS_NOT_FOUND when it is not mapped.
  */

@@ -6,6 +6,7 @@
  */
 #include "kernel/arch/cpu_features.h"
 #include "kernel/arch/instr.h"
+#include "kernel/arch/trap_frame.h"
 #include "kernel/base/atomic.h"
 #include "mm/page_table.h"
 #include "mm/ram.h"
@@ -69,6 +70,20 @@ void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out)
         }
         table_phys = entry & PTE_FRAME_MASK;
     }
+}
+
+bool page_table_permits(u64 cr3, u64 virt, u64 error_code)
+{
+    struct pt_walk walk;
+    page_table_walk_raw(cr3, virt, &walk);
+    if (walk.end != PT_LEAF || (error_code & PF_RESERVED))
+        return false;
+    /* The kernel on a program's page is a matter of SMAP and SMEP, not of stale
+     * entries. */
+    if (walk.user != !!(error_code & PF_USER))
+        return false;
+    return (!(error_code & PF_WRITE) || walk.writable) &&
+           (!(error_code & PF_FETCH) || !walk.no_execute);
 }
 
 enum status page_table_phys_of(virt_t virt, phys_t *out)

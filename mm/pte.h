@@ -32,6 +32,12 @@ typedef struct {
  * exact value to compare with. */
 #define PTE_ARMED      0x200UL
 
+/* What every table entry and every leaf is a choice of: the rights, and the cache type
+ * in the form of a 4 KiB entry. */
+#define PTE_RIGHTS     (PTE_W | PTE_U | PTE_NX)
+#define PTE_CACHE      (PTE_PAT | PTE_PCD | PTE_PWT)
+#define PTE_USED       (PTE_A | PTE_D)
+
 static inline pte_t pte_make(phys_t phys, u64 bits)
 {
     return (pte_t){phys.raw | bits};
@@ -49,6 +55,11 @@ static inline u64 level_bytes(u32 level)
     return (u64)PAGE_BYTES << (9 * (level - 1));
 }
 
+static inline bool pte_is_table(pte_t pte, u32 level)
+{
+    return pte_is_present(pte) && !pte_is_leaf(pte, level);
+}
+
 /* The frame a table entry or a leaf of that level points to. */
 static inline phys_t pte_phys(pte_t pte, u32 level)
 {
@@ -56,6 +67,23 @@ static inline phys_t pte_phys(pte_t pte, u32 level)
     if (level > 1 && (pte.raw & PTE_PS))
         mask &= ~(level_bytes(level) - 1);
     return phys_make(pte.raw & mask);
+}
+
+/* A leaf's bits do not depend on its size but for two: PS, and the place of PAT. These
+ * two functions are the only ones that know; everybody else speaks of the bits of a
+ * 4 KiB entry. */
+static inline pte_t pte_leaf_make(phys_t phys, u64 bits, u32 level)
+{
+    if (level > 1)
+        bits = (bits & ~PTE_PAT) | PTE_PS | (bits & PTE_PAT ? PTE_PAT_LARGE : 0);
+    return pte_make(phys, bits);
+}
+static inline u64 pte_leaf_bits(pte_t pte, u32 level)
+{
+    u64 bits = pte.raw & ~PTE_FRAME_MASK;
+    if (level > 1)
+        bits = (bits & ~PTE_PS) | (pte.raw & PTE_PAT_LARGE ? PTE_PAT : 0);
+    return bits;
 }
 
 #endif

@@ -213,6 +213,23 @@ static inline void invlpg(u64 virt)
     __asm__ volatile("invlpg (%0)" : : "r"(virt) : "memory");
 }
 
+/* What INVPCID drops: one address or all of one PCID (GLOBAL entries stay), everything, or
+ * everything but GLOBAL entries. */
+#define INVPCID_ADDRESS      0UL
+#define INVPCID_ONE          1UL
+#define INVPCID_ALL          2UL
+#define INVPCID_ALL_NO_GLOBAL 3UL
+
+/* Needs CPUID's INVPCID; works with CR4.PCIDE off too. */
+static inline void invpcid(u64 type, u64 pcid, u64 virt)
+{
+    struct {
+        u64 pcid, virt;
+    } descriptor = {pcid, virt};
+
+    __asm__ volatile("invpcid %1, %0" : : "r"(type), "m"(descriptor) : "memory");
+}
+
 static inline void wbinvd(void)
 {
     __asm__ volatile("wbinvd" : : : "memory");

@@ -8,7 +8,7 @@
  * FR frames        HP heap         ID identity map
  * GP general protection            IN order of initialisation          LK locks
  * MC machine check NM non-maskable interrupt          PF page fault    PN panic
- * SO kernel stack
+ * PT page tables   SO kernel stack
  */
 #ifndef PLINTH_KERNEL_BASE_CODES_H
 #define PLINTH_KERNEL_BASE_CODES_H
@@ -109,6 +109,7 @@
     CODE(PF, 11, "no memory left to resolve a page fault")                            \
     CODE(PN, 1, "the kernel gave up")                                                 \
     CODE(PN, 2, "died again while reporting a death")                                 \
+    CODE(PT, 1, "a page table's bookkeeping is wrong")                                \
     CODE(SO, 1, "kernel stack overflow")                                              \
     CODE(SO, 2, "stray access to the guard page of a kernel stack")
 

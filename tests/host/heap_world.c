@@ -341,6 +341,12 @@ static enum status table_alloc(phys_t *out)
     return status;
 }
 
+static void table_free(phys_t table)
+{
+    enum status status = pmm_free(phys_to_pfn(table), 0, OWNER_PAGE_TABLE);
+    assert_int_equal(status, STATUS_OK);
+}
+
 static u64 page_of(u64 address)
 {
     return (address - HEAP_WINDOW) >> PAGE_SHIFT;
@@ -411,12 +417,18 @@ static void flush_page(virt_t virt)
     world.flushes++;
 }
 
+static void flush_pages(const virt_t *pages, u32 count)
+{
+    for (u32 i = 0; i < count; i++)
+        flush_page(pages[i]);
+}
+
 static void flush_all(void)
 {
     wrong("the heap has no reason for a full flush");
 }
 
-static const struct tlb_ops sim_tlb_ops = {flush_page, flush_all};
+static const struct tlb_ops sim_tlb_ops = {flush_pages, flush_all};
 const struct tlb_ops *tlb_ops = &sim_tlb_ops;
 
 static void on_fault(int number, siginfo_t *info, void *context)
@@ -543,7 +555,8 @@ static void unmap_all(void)
 
 void world_open(u64 total)
 {
-    static const struct table_source source = {table_alloc};
+    static const struct table_source source = {.alloc = table_alloc,
+                                               .free = table_free};
     assert_true(total <= FRAME_MAX);
     if (sim.open) /* a test that failed left it */
         unmap_all();

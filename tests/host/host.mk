@@ -17,7 +17,8 @@ config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
 heap_test_SRC := $(addprefix mm/heap,.c _run.c _resize.c _fault.c _pages.c _slab.c _verify.c) \
-	mm/page_table.c tests/host/heap_world.c tests/host/heap_oracle.c
+	$(addprefix mm/page_,table.c cursor.c unmap.c change.c) \
+	tests/host/heap_world.c tests/host/heap_oracle.c
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 recorder_test_SRC := kernel/base/recorder.c
 reloc_test_SRC := kernel/early/reloc.c

@@ -63,11 +63,14 @@ void test_map_unmap(struct selftest *t)
     CHECK_EQUAL(t, walk.phys, far + 2 * PAGE_BYTES + 5);
     page_table_walk_raw(read_cr3(), base + 2 * PAGE_BYTES + PAGE_2M_BYTES, &walk);
     CHECK_EQUAL(t, walk.leaf_bytes, PAGE_BYTES);
-    /* An unmap that would cut the large page changes nothing. */
-    CHECK_EQUAL(t, unmap(base, 3 * PAGE_BYTES), STATUS_INVALID);
-    page_table_walk_raw(read_cr3(), base, &walk);
-    CHECK_EQUAL(t, walk.end, PT_LEAF);
-    CHECK_EQUAL(t, unmap(base, PAGE_2M_BYTES + 3 * PAGE_BYTES), STATUS_OK);
+    /* An unmap that cuts the large page splits it. */
+    CHECK_EQUAL(t, unmap(base, 3 * PAGE_BYTES), STATUS_OK);
+    page_table_walk_raw(read_cr3(), base + 2 * PAGE_BYTES, &walk);
+    CHECK_EQUAL(t, walk.end, PT_NOT_PRESENT);
+    page_table_walk_raw(read_cr3(), base + 3 * PAGE_BYTES, &walk);
+    CHECK_EQUAL(t, walk.leaf_bytes, PAGE_BYTES);
+    CHECK_EQUAL(t, walk.phys, far + 3 * PAGE_BYTES);
+    CHECK_EQUAL(t, unmap(base + 3 * PAGE_BYTES, PAGE_2M_BYTES), STATUS_OK);
     CHECK_EQUAL(t, unmap(base, PAGE_BYTES), STATUS_NOT_FOUND);
 }
 
@@ -90,7 +93,7 @@ void test_map_refuses(struct selftest *t)
         STATUS_INVALID);
     /* Over a mapping, half over one, over a large page: refused, and what was there
      * stays. */
-    CHECK_EQUAL(t, map(image, 0x1000, PAGE_BYTES), STATUS_EXISTS);
+    CHECK_EQUAL(t, map(image, 0x1000, PAGE_BYTES), STATUS_INVALID);
     CHECK_EQUAL(t, map(SCRATCH, 0x100000, PAGE_BYTES), STATUS_OK);
     CHECK_EQUAL(t, map(SCRATCH - PAGE_BYTES, 0x200000, 2 * PAGE_BYTES), STATUS_EXISTS);
     struct pt_walk walk;

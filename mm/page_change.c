@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Changing what is mapped: rights, and the size of pages. An entry that the CPU may be
+ * using changes by compare-and-exchange, so that an A or D set meanwhile is seen.
+ * Tables put in place of a leaf, and leaves in place of a table, say the same as
+ * before, so that it does not matter which of the two a CPU uses until the flush.
+ */
+#include "kernel/base/atomic.h"
+#include "mm/page_internal.h"
+
+/* --- split --- */
+
+/* One leaf into a table of 512 that map the same. */
+static void entry_split(struct page_cursor *cursor, pte_t *entry, u32 level)
+{
+    phys_t frame = cursor_spare_take(cursor);
+    pte_t *table = table_at(frame);
+    pte_t was = pte_read(entry);
+    do {
+        u64 bits = pte_leaf_bits(was, level);
+        phys_t phys = pte_phys(was, level);
+        for (u32 i = 0; i < TABLE_ENTRIES; i++)
+            table[i] = pte_leaf_make(phys_add(phys, i * level_bytes(level - 1)), bits,
+                                     level - 1);
+    } while (!atomic_compare_exchange_u64(&entry->raw, &was.raw,
+                                          frame.raw | table_bits(cursor->space)));
+    children_add(cursor->space, frame, TABLE_ENTRIES);
+    tlb_gather_all(&cursor->gather);
+}
+
+/* Tables it takes to split a leaf of this level so that virt and virt + bytes, within
+ * it, become borders. */
+static u64 tables_to_cut(u64 virt, u64 bytes, u32 level)
+{
+    if (bytes == level_bytes(level))
+        return 0;
+    struct part part = {.level = level - 1, .virt = virt, .bytes = bytes};
+    u64 head = part_step(&part);
+    u64 tail = (virt + bytes) & (level_bytes(level - 1) - 1);
+    u64 count = 1 + tables_to_cut(virt, head, level - 1);
+    if (head != bytes && tail != 0)
+        count += tables_to_cut(virt + bytes - tail, tail, level - 1);
+    return count;
+}
+
+/* A table of 4 KiB entries that is full has no hole: only its count is looked at. */
+static bool table_is_full(const struct page_cursor *cursor, const struct part *below)
+{
+    return below->level == 1 && cursor->space->source->children &&
+           cursor->space->source->children(below->table) == TABLE_ENTRIES;
+}
+
+enum status cursor_survey(const struct page_cursor *cursor, struct part part,
+                          u64 *tables)
+{
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t entry = pte_read(part_entry(&part));
+        if (!pte_is_present(entry))
+            return STATUS_NOT_FOUND;
+        if (pte_is_leaf(entry, part.level)) {
+            *tables += tables_to_cut(part.virt, step, part.level);
+        } else {
+            struct part below = part_below(&part, entry, step);
+            enum status status = STATUS_OK;
+            if (!table_is_full(cursor, &below))
+                status = cursor_survey(cursor, below, tables);
+            if (status != STATUS_OK)
+                return status;
+        }
+        part_skip(&part, step);
+    }
+    return STATUS_OK;
+}
+
+void cursor_cut(struct page_cursor *cursor, struct part part)
+{
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t *entry = part_entry(&part);
+        if (step != level_bytes(part.level)) {
+            if (pte_is_leaf(pte_read(entry), part.level))
+                entry_split(cursor, entry, part.level);
+            cursor_cut(cursor, part_below(&part, pte_read(entry), step));
+        }
+        part_skip(&part, step);
+    }
+}
+
+/* Tables it takes to bring what is below one leaf of `level` down to `target`. */
+static u64 tables_to_split(u64 virt, u64 bytes, u32 level, u32 target)
+{
+    u64 count = 1;
+    if (level - 1 > target) {
+        u64 reach = level_bytes(level - 1);
+        count += (virt + bytes - 1) / reach - virt / reach + 1;
+    }
+    return count;
+}
+
+static u64 split_survey(struct part part, u32 target)
+{
+    u64 tables = 0;
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t entry = pte_read(part_entry(&part));
+        if (pte_is_table(entry, part.level) && part.level - 1 > target)
+            tables += split_survey(part_below(&part, entry, step), target);
+        else if (part.level > target && pte_is_present(entry) &&
+                 pte_is_leaf(entry, part.level))
+            tables += tables_to_split(part.virt, step, part.level, target);
+        part_skip(&part, step);
+    }
+    return tables;
+}
+
+static void split_down(struct page_cursor *cursor, struct part part, u32 target)
+{
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t *entry = part_entry(&part);
+        pte_t is = pte_read(entry);
+        if (pte_is_present(is) && pte_is_leaf(is, part.level))
+            entry_split(cursor, entry, part.level);
+        is = pte_read(entry);
+        if (pte_is_present(is) && part.level - 1 > target)
+            split_down(cursor, part_below(&part, is, step), target);
+        part_skip(&part, step);
+    }
+}
+
+enum status page_cursor_split(struct page_cursor *cursor, u64 page_bytes)
+{
+    if (page_bytes != PAGE_BYTES && page_bytes != PAGE_2M_BYTES)
+        return STATUS_INVALID;
+    u32 target = page_bytes == PAGE_BYTES ? 1 : 2;
+    page_cursor_commit(cursor);
+    enum status status = cursor_reserve(cursor,
+                                        split_survey(cursor_whole(cursor), target));
+    if (status == STATUS_OK)
+        split_down(cursor, cursor_whole(cursor), target);
+    return status;
+}
+
+/* --- merge --- */
+
+/* The leaf of `level` that the table's 512 entries could be; 0 when they could not. */
+static pte_t merged_leaf(phys_t table, u32 level)
+{
+    const pte_t *entry = table_at(table);
+    pte_t first = pte_read(&entry[0]);
+    u64 phys = pte_phys(first, level - 1).raw, used = 0;
+    if (!pte_is_present(first) || !pte_is_leaf(first, level - 1) ||
+        !IS_ALIGNED(phys, level_bytes(level)))
+        return (pte_t){0};
+    for (u32 i = 0; i < TABLE_ENTRIES; i++) {
+        pte_t expected = {first.raw + i * level_bytes(level - 1)};
+        pte_t found = pte_read(&entry[i]);
+        if ((found.raw ^ expected.raw) & ~PTE_USED)
+            return (pte_t){0};
+        used |= found.raw & PTE_USED;
+    }
+    return pte_leaf_make(phys_make(phys), pte_leaf_bits(first, level - 1) | used,
+                         level);
+}
+
+static void entry_merge(struct page_cursor *cursor, pte_t *entry, u32 level)
+{
+    phys_t table = pte_phys(pte_read(entry), level);
+    pte_t leaf = merged_leaf(table, level);
+    if (leaf.raw == 0)
+        return;
+    if (cursor->dead_count == CURSOR_DEAD_MAX)
+        page_cursor_commit(cursor);
+    atomic_exchange_u64(&entry->raw, leaf.raw);
+    cursor->dead[cursor->dead_count].table = table;
+    cursor->dead[cursor->dead_count++].entry = entry;
+    tlb_gather_all(&cursor->gather);
+}
+
+static void merge_up(struct page_cursor *cursor, struct part part)
+{
+    u32 largest = cursor->space->has_1g_pages ? 3 : 2;
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t *entry = part_entry(&part);
+        pte_t is = pte_read(entry);
+        if (pte_is_table(is, part.level) && part.level > 1) {
+            if (part.level > 2)
+                merge_up(cursor, part_below(&part, is, step));
+            /* Leaves merged just now may get A or D from their old table until then. */
+            if (part.level > 2)
+                page_cursor_commit(cursor);
+            if (part.level <= largest && step == level_bytes(part.level))
+                entry_merge(cursor, entry, part.level);
+        }
+        part_skip(&part, step);
+    }
+}
+
+void page_cursor_merge(struct page_cursor *cursor)
+{
+    page_cursor_commit(cursor);
+    if (cursor->tables_go)
+        merge_up(cursor, cursor_whole(cursor));
+}
+
+/* --- protect --- */
+
+static void protect_set(struct page_cursor *cursor, struct part part, u64 rights)
+{
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t *entry = part_entry(&part);
+        pte_t was = pte_read(entry);
+        if (pte_is_leaf(was, part.level)) {
+            while (!atomic_compare_exchange_u64(&entry->raw, &was.raw,
+                                                (was.raw & ~PTE_RIGHTS) | rights))
+                continue;
+            /* NX takes a right away, the others give one. */
+            u64 lost = (was.raw ^ PTE_NX) & ~(rights ^ PTE_NX) & PTE_RIGHTS;
+            if (lost != 0)
+                cursor_gather_leaf(cursor, part.virt, was.raw);
+        } else {
+            protect_set(cursor, part_below(&part, was, step), rights);
+        }
+        part_skip(&part, step);
+    }
+}
+
+enum status page_cursor_protect(struct page_cursor *cursor, u64 rights)
+{
+    u64 tables = 0;
+    if ((rights & ~PTE_RIGHTS) || !cursor_bits_are_good(cursor, rights))
+        return STATUS_INVALID;
+    page_cursor_commit(cursor);
+    enum status status = cursor_survey(cursor, cursor_whole(cursor), &tables);
+    if (status == STATUS_OK)
+        status = cursor_reserve(cursor, tables);
+    if (status != STATUS_OK)
+        return status;
+    cursor_cut(cursor, cursor_whole(cursor));
+    protect_set(cursor, cursor_whole(cursor), rights);
+    return STATUS_OK;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening and closing, the tables a step needs, and the map.
+ */
+#include "kernel/base/atomic.h"
+#include "mm/page_internal.h"
+
+#include "kernel/arch/instr.h"
+
+#define MAP_BITS         (PTE_RIGHTS | PTE_CACHE | PTE_G)
+
+/* The windows in which the cursor writes, and what is special in them. */
+#define WINDOW_USER      1 /* of programs */
+#define WINDOW_TABLES_GO 2 /* tables that become empty are given back */
+#define WINDOW_LOCAL     4 /* leaves are never GLOBAL */
+#define WINDOW_ARMED     8 /* the heap's: only its tables are made here */
+
+static const struct window {
+    u64 base, bytes;
+    u32 flags;
+} windows[] = {
+    {NULL_GUARD_BYTES, USER_END - NULL_GUARD_BYTES,
+     WINDOW_USER | WINDOW_TABLES_GO | WINDOW_LOCAL},
+    {HEAP_BASE, HEAP_BYTES, WINDOW_ARMED},
+    {STACKS_BASE, STACKS_BYTES, WINDOW_LOCAL},
+    {APERTURE_BASE, APERTURE_BYTES, WINDOW_TABLES_GO},
+    {FRAME_TABLE_BASE, FRAME_TABLE_BYTES, 0},
+    {MODULES_BASE, MODULES_BYTES, WINDOW_TABLES_GO},
+};
+
+/* NULL unless all of the range lies in one. Being in a window makes a range canonical.
+ */
+static const struct window *window_find(bool user, u64 virt, u64 bytes)
+{
+    u32 side = user ? WINDOW_USER : 0;
+    if (bytes == 0 || !IS_ALIGNED(virt | bytes, PAGE_BYTES))
+        return NULL;
+    for (u32 i = 0; i < ARRAY_COUNT(windows); i++) {
+        const struct window *window = &windows[i];
+        u64 offset = virt - window->base;
+        if ((window->flags & WINDOW_USER) == side && offset < window->bytes &&
+            bytes <= window->bytes - offset)
+            return window;
+    }
+    return NULL;
+}
+
+static void cursor_start(struct page_cursor *cursor, struct page_space *space,
+                         virt_t virt, u64 bytes, u32 flags)
+{
+    cursor->space = space;
+    cursor->virt = virt.raw;
+    cursor->bytes = bytes;
+    cursor->tables_go = (flags & WINDOW_TABLES_GO) && space->source->children != NULL;
+    cursor->local = flags & WINDOW_LOCAL;
+    cursor->spare_count = 0;
+    cursor->dying = false;
+    cursor->dead_count = 0;
+    tlb_gather_init(&cursor->gather);
+    cursor->lock_flags = spin_lock_irqsave(&space->lock);
+}
+
+enum status page_cursor_open(struct page_cursor *cursor, struct page_space *space,
+                             virt_t virt, u64 bytes)
+{
+    const struct window *window = window_find(space->user, virt.raw, bytes);
+    if (!window || (window->flags & WINDOW_ARMED))
+        return STATUS_INVALID;
+    cursor_start(cursor, space, virt, bytes, window->flags);
+    return STATUS_OK;
+}
+
+/* For making tables only: where they stay. */
+enum status cursor_open_tables(struct page_cursor *cursor, struct page_space *space,
+                               virt_t virt)
+{
+    const struct window *window = window_find(space->user,
+                                              ALIGN_DOWN(virt.raw, PAGE_BYTES),
+                                              PAGE_BYTES);
+    if (!window || (window->flags & WINDOW_TABLES_GO))
+        return STATUS_INVALID;
+    virt.raw = ALIGN_DOWN(virt.raw, PAGE_BYTES);
+    cursor_start(cursor, space, virt, PAGE_BYTES, window->flags);
+    return STATUS_OK;
+}
+
+/* The CPU may have noted a use in a small leaf up to the flush: the large one that took
+ * its place must not forget it. */
+static void dead_table_end(struct page_cursor *cursor, u32 index)
+{
+    const pte_t *table = table_at(cursor->dead[index].table);
+    u64 used = 0;
+    for (u32 i = 0; i < TABLE_ENTRIES; i++)
+        used |= pte_read(&table[i]).raw & PTE_USED;
+    atomic_fetch_or_u64(&cursor->dead[index].entry->raw, used);
+    cursor_table_free(cursor, cursor->dead[index].table);
+}
+
+void page_cursor_commit(struct page_cursor *cursor)
+{
+    tlb_gather_flush(&cursor->gather);
+    if (cursor->dying)
+        cursor_sweep(cursor, cursor_whole(cursor));
+    cursor->dying = false;
+    for (u32 i = 0; i < cursor->dead_count; i++)
+        dead_table_end(cursor, i);
+    cursor->dead_count = 0;
+}
+
+void page_cursor_close(struct page_cursor *cursor)
+{
+    page_cursor_commit(cursor);
+    ASSERT(cursor->spare_count == 0);
+    spin_unlock_irqrestore(&cursor->space->lock, cursor->lock_flags);
+}
+
+bool cursor_bits_are_good(const struct page_cursor *cursor, u64 bits)
+{
+    if ((bits & ~MAP_BITS) || (bits & (PTE_W | PTE_NX)) == PTE_W)
+        return false;
+    if (!cursor->space->user && (bits & PTE_U))
+        return false;
+    return !(cursor->local && (bits & PTE_G));
+}
+
+void cursor_gather_leaf(struct page_cursor *cursor, u64 virt, u64 bits)
+{
+    /* INVLPG reaches a leaf that is not GLOBAL in the current PCID only. A program's
+     * leaf is of one PCID; a kernel leaf may have been used in all of them. */
+    bool here = bits & PTE_G || (cursor->space->user && (read_cr3() & PTE_FRAME_MASK) ==
+                                                            cursor->space->root.raw);
+    if (here)
+        tlb_gather_page(&cursor->gather, virt_make(virt));
+    else
+        tlb_gather_all(&cursor->gather);
+}
+
+/* --- tables for a step --- */
+
+static void spares_return(struct page_cursor *cursor)
+{
+    while (cursor->spare_count != 0)
+        cursor->space->source->free(cursor_spare_take(cursor));
+}
+
+phys_t cursor_spare_take(struct page_cursor *cursor)
+{
+    ASSERT(cursor->spare_count != 0);
+    phys_t frame = cursor->spare;
+    u64 *first = phys_to_ptr(frame);
+    cursor->spare_count--;
+    cursor->spare = phys_make(*first);
+    *first = 0;
+    return frame;
+}
+
+/* Rubbish in a table is 512 mappings to anywhere. */
+static bool frame_is_zero(phys_t frame)
+{
+    const u64 *word = phys_to_ptr(frame);
+    u64 any = 0;
+    for (u32 i = 0; i < TABLE_ENTRIES; i += 8)
+        any |= word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] |
+               word[i + 5] | word[i + 6] | word[i + 7];
+    return any == 0;
+}
+
+enum status cursor_reserve(struct page_cursor *cursor, u64 tables)
+{
+    while (cursor->spare_count < tables) {
+        phys_t frame;
+        enum status status = cursor->space->source->alloc(&frame);
+        if (status != STATUS_OK) {
+            spares_return(cursor);
+            return status;
+        }
+        ASSERT_MSG(frame_is_zero(frame), "frame P:%#lx, given for a table, is not zero",
+                   frame.raw);
+        *(u64 *)phys_to_ptr(frame) = cursor->spare_count ? cursor->spare.raw : 0;
+        cursor->spare = frame;
+        cursor->spare_count++;
+    }
+    return STATUS_OK;
+}
+
+/* --- map --- */
+
+static bool leaf_fits(const struct page_space *space, u64 phys, u64 step, u32 level)
+{
+    return level == 1 || (level <= (space->has_1g_pages ? 3u : 2u) &&
+                          step == level_bytes(level) && IS_ALIGNED(phys, step));
+}
+
+/* Tables that bytes at virt need below an empty entry of this level. */
+static u64 tables_below(const struct page_space *space, u64 virt, u64 phys, u64 bytes,
+                        u32 level)
+{
+    if (leaf_fits(space, phys, bytes, level))
+        return 0;
+    u64 count = 1;
+    while (level > 2 && bytes != 0) {
+        struct part part = {.level = level - 1, .virt = virt, .bytes = bytes};
+        u64 step = part_step(&part);
+        count += tables_below(space, virt, phys, step, level - 1);
+        virt += step, phys += step, bytes -= step;
+    }
+    return count;
+}
+
+/* STATUS_OK when nothing is in the range; *tables is what mapping phys there takes. */
+static enum status map_survey(const struct page_cursor *cursor, struct part part,
+                              u64 phys, u64 *tables)
+{
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t entry = pte_read(part_entry(&part));
+        enum status status = STATUS_OK;
+        if (entry.raw == 0)
+            *tables += tables_below(cursor->space, part.virt, phys, step, part.level);
+        else if (pte_is_table(entry, part.level))
+            status = map_survey(cursor, part_below(&part, entry, step), phys, tables);
+        else
+            status = STATUS_EXISTS;
+        if (status != STATUS_OK)
+            return status;
+        phys += step;
+        part_skip(&part, step);
+    }
+    return STATUS_OK;
+}
+
+/* An empty table may stand where a large page would fit: the leaves go into it then. */
+static void map_fill(struct page_cursor *cursor, struct part part, u64 phys, u64 bits)
+{
+    int added = 0;
+    while (part.bytes != 0) {
+        u64 step = part_step(&part);
+        pte_t *entry = part_entry(&part);
+        pte_t was = pte_read(entry);
+        if (was.raw == 0) {
+            bool leaf = leaf_fits(cursor->space, phys, step, part.level);
+            if (leaf)
+                was = pte_leaf_make(phys_make(phys), bits, part.level);
+            else
+                was = pte_make(cursor_spare_take(cursor), table_bits(cursor->space));
+            /* The kernel's PML4 entries are frozen: programs have copies of them. */
+            ASSERT(part.level != 4 || part.virt < USER_END);
+            atomic_store_u64(&entry->raw, was.raw);
+            added++;
+        }
+        if (pte_is_table(was, part.level))
+            map_fill(cursor, part_below(&part, was, step), phys, bits);
+        phys += step;
+        part_skip(&part, step);
+    }
+    children_add(cursor->space, part.table, added);
+}
+
+enum status page_cursor_map(struct page_cursor *cursor, phys_t phys, u64 bits)
+{
+    if (!IS_ALIGNED(phys.raw, PAGE_BYTES) || !phys_range_ok(phys, cursor->bytes) ||
+        ((phys.raw + cursor->bytes - 1) & ~(PTE_FRAME_MASK | (PAGE_BYTES - 1))) ||
+        !cursor_bits_are_good(cursor, bits))
+        return STATUS_INVALID;
+    /* What an unmap before this one took may still be cached. */
+    page_cursor_commit(cursor);
+    u64 tables = 0;
+    enum status status = map_survey(cursor, cursor_whole(cursor), phys.raw, &tables);
+    if (status == STATUS_OK)
+        status = cursor_reserve(cursor, tables);
+    if (status != STATUS_OK)
+        return status;
+    bits |= cursor->space->user ? PTE_P : PTE_P | PTE_USED;
+    map_fill(cursor, cursor_whole(cursor), phys.raw, bits);
+    return STATUS_OK;
+}

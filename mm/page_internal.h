@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of mm/page_table share and nobody else needs.
+ */
+#ifndef PLINTH_MM_PAGE_INTERNAL_H
+#define PLINTH_MM_PAGE_INTERNAL_H
+
+#include "mm/page_cursor.h"
+#include "mm/ram.h"
+
+/* One table as a recursion meets it: `level` is that of its entries, virt..virt+bytes
+ * the part of the range below it. */
+struct part {
+    phys_t table;
+    u32 level;
+    u64 virt, bytes;
+};
+
+static inline pte_t *table_at(phys_t phys)
+{
+    return phys_to_ptr(phys);
+}
+
+/* How much of the part its first entry decides. */
+static inline u64 part_step(const struct part *part)
+{
+    u64 reach = level_bytes(part->level);
+    return MIN(part->bytes, reach - (part->virt & (reach - 1)));
+}
+static inline pte_t *part_entry(const struct part *part)
+{
+    return &table_at(part->table)[virt_slot(virt_make(part->virt), part->level)];
+}
+static inline void part_skip(struct part *part, u64 step)
+{
+    part->virt += step;
+    part->bytes -= step;
+}
+/* What the first entry, a table, holds of the part. */
+static inline struct part part_below(const struct part *part, pte_t entry, u64 step)
+{
+    return (struct part){pte_phys(entry, part->level), part->level - 1, part->virt,
+                         step};
+}
+
+static inline struct part cursor_whole(const struct page_cursor *cursor)
+{
+    return (struct part){cursor->space->root, 4, cursor->virt, cursor->bytes};
+}
+
+/* What an entry for a table says: all rights; leaves restrict. */
+static inline u64 table_bits(const struct page_space *space)
+{
+    return PTE_P | PTE_W | (space->user ? PTE_U : 0);
+}
+
+static inline void children_add(const struct page_space *space, phys_t table, int n)
+{
+    if (space->source->children_add && n != 0)
+        space->source->children_add(table, n);
+}
+
+/* --- page_cursor.c --- */
+/* A cursor that makes tables only, in windows where they stay. */
+MUST_USE enum status cursor_open_tables(struct page_cursor *cursor,
+                                        struct page_space *space, virt_t virt);
+/* Rights and type are possible in this window. */
+bool cursor_bits_are_good(const struct page_cursor *cursor, u64 bits);
+/* Takes so many tables for the step, or none. */
+MUST_USE enum status cursor_reserve(struct page_cursor *cursor, u64 tables);
+phys_t cursor_spare_take(struct page_cursor *cursor);
+/* Notes that the translation of a leaf has to go. */
+void cursor_gather_leaf(struct page_cursor *cursor, u64 virt, u64 bits);
+
+/* --- page_change.c --- */
+/* STATUS_OK when all of the range is mapped; adds to *tables what it takes to split the
+ * leaves that reach over its ends. */
+enum status cursor_survey(const struct page_cursor *cursor, struct part part,
+                          u64 *tables);
+/* Splits those leaves; the tables are reserved. */
+void cursor_cut(struct page_cursor *cursor, struct part part);
+
+/* --- page_unmap.c --- */
+/* After the flush: leaves to `each`, tables to their source, zeros to the entries. */
+void cursor_sweep(struct page_cursor *cursor, struct part part);
+/* Gives a table back; its entries do not count any more. */
+void cursor_table_free(struct page_cursor *cursor, phys_t table);
+
+#endif

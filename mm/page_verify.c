@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counting the children of tables: once for those that early code built, and again
+ * whenever somebody wants to be sure.
+ */
+#include "kernel/base/panic.h"
+#include "mm/page_internal.h"
+
+static u32 table_count(phys_t table)
+{
+    u32 count = 0;
+    for (u32 slot = 0; slot < TABLE_ENTRIES; slot++)
+        count += pte_read(&table_at(table)[slot]).raw != 0;
+    return count;
+}
+
+typedef void (*table_fn)(const struct page_space *space, phys_t table, u32 level);
+
+/* Calls each for a table and for every one below it; answers how many. */
+static u64 tables_visit(const struct page_space *space, phys_t table, u32 level,
+                        table_fn each)
+{
+    u64 count = 1;
+    each(space, table, level);
+    for (u32 slot = 0; level > 1 && slot < TABLE_ENTRIES; slot++) {
+        pte_t entry = pte_read(&table_at(table)[slot]);
+        /* The upper half of a program's PML4 is the kernel's. */
+        if (level == 4 && (slot >= TABLE_ENTRIES / 2) == space->user)
+            continue;
+        if (pte_is_table(entry, level))
+            count += tables_visit(space, pte_phys(entry, level), level - 1, each);
+    }
+    return count;
+}
+
+static void table_adopt(const struct page_space *space, phys_t table, u32 level)
+{
+    (void)level;
+    children_add(space, table,
+                 (int)table_count(table) - space->source->children(table));
+}
+
+u64 page_table_adopt(struct page_space *space)
+{
+    return tables_visit(space, space->root, 4, table_adopt);
+}
+
+static void table_check(const struct page_space *space, phys_t table, u32 level)
+{
+    u32 noted = space->source->children(table), counted = table_count(table);
+    if (noted != counted)
+        panic_code(CODE_PT_01,
+                   "the table at P:%#lx, level %u, has %u entries, its frame says %u",
+                   table.raw, level, counted, noted);
+    for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
+        u64 entry = pte_read(&table_at(table)[slot]).raw;
+        if (entry != 0 && !(entry & PTE_P) && entry != PTE_ARMED)
+            panic_code(CODE_PT_01,
+                       "entry %u of the table at P:%#lx, level %u, is %#lx: neither "
+                       "present nor 0 nor armed",
+                       slot, table.raw, level, entry);
+    }
+}
+
+u64 page_table_verify(struct page_space *space)
+{
+    return tables_visit(space, space->root, 4, table_check);
+}
