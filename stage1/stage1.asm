@@ -4,8 +4,8 @@
 ;
 ; Mode on entry: real; CS:IP 0000:7C00 or 07C0:0000; DL = drive as the BIOS claims; nothing else
 ;                is trusted: flags, stack, segments, upper halves.
-; Out:           jump to 0000:7E00 with DL = drive in use, DH = DL as given, SS:SP = 0:7C00,
-;                DS = ES = 0, stage1_tsc stamped (0 on a CPU without a time stamp counter).
+; Out:           jump to 0000:7E00 with DL = drive in use, DH = DL as given, AH = tries left,
+;                SS:SP = 0:7C00, DS = ES = 0, stage1_tsc stamped (0 on a CPU without counter).
 ; On failure:    "plinth: S1 X aadd" on screen, COM1 and port E9, then halt for ever.
 ;                aa = AH, dd = DL of the last read; X = D: the read failed, C: it
 ;                "worked" (AH = 0), but the checksum is wrong.
@@ -21,8 +21,10 @@
 %define STACK_TOP     (REAL_STACK_TOP - 2)
 %define DRIVE_GIVEN   (STACK_TOP + 0)
 %define DRIVE_USED    (STACK_TOP + 1)
-%define TRIES         11                        ; even ones by EDD, odd ones by CHS
+; Tries left: even ones by EDD, odd ones by CHS. stage2 reads the story in them (head_tell.asm).
+%define TRIES         STAGE1_TRIES
 %define TRIES_FIRST   5                         ; from here on: the first hard disk
+%define TRIES_COPY    STAGE1_COPY_BIT           ; these by EDD: the copy in the partition
 %define CRC_POLY      0x82F63B78                ; 1EDC6F41h reflected
 
 extern stage1_tsc, stage1_status, stage2_head
@@ -53,15 +55,17 @@ enter:  xor     cx, cx
         popf
         mov     ds, cx
         mov     es, cx
+; No drive above 8Fh is touched, whatever the BIOS gave: probing those kills some machines.
         mov     dh, dl
+        and     dh, 0x8F
         push    dx
         jmp     0:.here
 .here:
 ; The time stamp; a CPU without RDTSC raises #UD and comes out at .no_tsc with a dirty stack.
         xor     eax, eax
         cdq
-        mov     edi, [6 * 4]
-        mov     dword [6 * 4], .no_tsc
+        mov     edi, .no_tsc
+        xchg    edi, [6 * 4]
         rdtsc
 .no_tsc:
         mov     sp, STACK_TOP
@@ -72,13 +76,19 @@ enter:  xor     cx, cx
 
 ; Is the head here already (a BIOS with 4096-byte sectors), or after the read below?
 check:  mov     si, STAGE2_PHYS
-        cmp     word [si + stage2_head_magic], STAGE2_HEAD_MAGIC & 0xFFFF
+        cmp     byte [si + stage2_head_magic], STAGE2_HEAD_MAGIC & 0xFF
         jne     bad
         or      eax, -1
 .byte:  xor     al, [si]
         inc     si
-        mov     cx, 8
+        mov     cl, 8                           ; CH is 0 all the time
         jmp     short crc_bit
+
+; The head is good.
+go:     xchg    ax, dx
+        pop     dx
+        xchg    dl, dh
+        jmp     stage2_head
 
 ; INT 13h on the drive in use. AX, BX, CX, DH, SI in; AH and flags out; the rest gone.
 int13:  mov     dl, [DRIVE_USED]
@@ -106,10 +116,13 @@ putc:   pusha
         int     0x10
         popa
         ret
-
+before_stamp:
         times   MBR_STAMP_END - ($ - $$) db 0
 
-%if (putc - $$) + 29 > MBR_STAMP_BEGIN
+%if DISK_PARTITION / 512 != TRIES_COPY * 2 << 8
+%error "stage1: the tries that read the second copy no longer give its LBA"
+%endif
+%if before_stamp - $$ > MBR_STAMP_BEGIN
 %error "stage1: code reaches into the time stamp of old systems"
 %endif
 
@@ -122,10 +135,7 @@ crc_bit:
         jne     check.byte
         not     eax
         cmp     eax, [STAGE1_PHYS + MBR_HEAD_CRC]
-        jne     bad
-        pop     dx
-        xchg    dl, dh
-        jmp     stage2_head
+        je      go
 
 ; Another try: all seven sectors in one call first, then one sector a call. AH=41h is not asked
 ; whether EDD is there: a BIOS may lie both ways, the checksum cannot.
@@ -134,7 +144,7 @@ bad:    dec     dh
         cmp     dh, TRIES_FIRST
         jne     .same
         mov     byte [DRIVE_USED], 0x80
-.same:  mov     cx, 1                           ; LBA, and CHS sector less one
+.same:  mov     cl, 1                           ; LBA, and CHS sector less one
         mov     bx, STAGE2_PHYS
 .piece: pusha
         mov     al, dl
@@ -143,6 +153,9 @@ bad:    dec     dh
         jnz     .chs
 
 ; EDD. The packet lies on the stack; a BIOS may write behind it: DI, SI, BP of pusha are dead.
+        mov     ch, dh
+        and     ch, TRIES_COPY
+        add     ch, ch                          ; 8: LBA 2048 and so on, the partition
         push    dword 0
         push    ds
         push    cx
@@ -181,9 +194,9 @@ fail:   mov     si, text
         mov     ah, [stage1_status]
         cmp     ah, 1
         sbb     byte [letter], 0                ; D becomes C when the last status is 0
-.text:  mov     al, [si]
+.text:  cld
+        lodsb
         call    putc
-        inc     si
         cmp     si, text_end
         jne     .text
 ; AH and DL as four digits.

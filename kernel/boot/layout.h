@@ -116,6 +116,11 @@
 #define MBR_PARTITIONS          0x1BE
 #define MBR_SIGNATURE           0x1FE
 
+/* stage1 hands over how many tries at the head it had left: with STAGE1_COPY_BIT in an even
+ * number the head came from the second copy; STAGE1_TRIES means that none was needed. */
+#define STAGE1_TRIES            11
+#define STAGE1_COPY_BIT         4
+
 /* Virtual memory, 48 bits, four levels.
  *
  *   0x0000000000000000  64 KiB never mapped; programs above
