@@ -9,7 +9,8 @@ STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu
 	recorder.asm parts.asm place.asm elf.asm payload.asm \
 	boot_tables.asm boot_info.asm fault64.asm long_mode.asm \
 	summary.asm break.asm chs_guess.asm last_boot.asm \
-	recorder64.asm recorder_save.asm say.asm)
+	recorder64.asm recorder_save.asm say.asm screen.asm stamp.asm \
+	crc32c_wide.asm gate_watch.asm head_tell.asm)
 
 # Runs before relocations are applied and calls nothing outside itself afterwards, which
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.

@@ -71,6 +71,14 @@ const char *quirk_name(u32 code)
         [QUIRK_LOW_TOP_INSANE] = "end of low memory is nonsense",
         [QUIRK_MAP_SMALL] = "E820 tells of too little, older services added",
         [QUIRK_SAFE_MODE] = "safe mode: Shift or Ctrl was held",
+        [QUIRK_READ_EMPTY] = "read said done and brought nothing",
+        [QUIRK_HEAD_SECOND] = "second copy of stage2's head used",
+        [QUIRK_HEAD_RETRIED] = "stage2's head took several tries",
+        [QUIRK_E820_TWENTY] = "E820 works with 20 bytes only",
+        [QUIRK_LOW_TOP_MOVED] = "low memory shrank while loading",
+        [QUIRK_CALL_REGISTERS] = "a BIOS call destroyed registers",
+        [QUIRK_CALL_FLAGS] = "a BIOS call left IF off or DF on",
+        [QUIRK_CALL_TABLES] = "a BIOS call left GDTR, IDTR or caches changed",
         [QUIRK_LOW_TOP_DISAGREES] = "ends of low memory disagree",
     };
     return code < ARRAY_COUNT(names) && names[code] ? names[code] : "unknown quirk";

@@ -38,9 +38,12 @@ a20_enable:
         die     LOADER_A20, "address line 20 stays closed: BIOS, keyboard controller and ", \
                 "port 92h tried"
 
-; After each BIOS call (bios_gate.asm). May clobber everything; what the call gave is kept.
+; After each BIOS call (gate_watch.asm), from a20_enable on. May clobber everything; what the call
+; gave is kept.
 global a20_keep
 a20_keep:
+        cmp     byte [a20_guard], 0
+        je      .open
         mov     ecx, QUICK_TESTS
         call    a20_test
         jnz     .open

@@ -8,14 +8,16 @@
 ; Out:      the same fields as the BIOS left them, gate_flags. Every register and segment is
 ;           kept; the direction flag is clear.
 ; Stack:    about 60 bytes plus what the BIOS takes.
-; A BIOS may destroy any register half, DF, IF, GDTR, IDTR, CR0's cache bits, segment limits and
-; A20: nothing of ours is in a register across the call, everything is loaded anew after it.
+; A BIOS may destroy any register half, DF, IF, AC, GDTR, IDTR, CR0's cache bits, segment limits
+; and A20: nothing of ours is in a register across the call, everything is loaded anew after it.
+; What it did destroy is told by gate_watch.asm, which the body hangs into gate_before and
+; gate_after.
 
 %include "stage2/stage2.inc"
 
-extern gdt_register, idt32_register, a20_keep, a20_guard
+extern gdt_register, idt32_register, gate_before, gate_after, gate_gdtr, gate_idtr, gate_cr0
 extern gate_esp, gate_target, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_esi, gate_edi, gate_ebp
-extern gate_ds, gate_es, gate_flags, gate_calls
+extern gate_ds, gate_es, gate_flags
 
 section .head
 bits 32
@@ -23,9 +25,12 @@ global bios_gate, gate_clear
 bios_gate:
         pushad
         mov     [gate_esp], esp
-        inc     dword [gate_calls]
+        mov     ecx, [gate_before]
+        jecxz   .vector
+        call    ecx
 
 ; Fetch the vector before the table of real mode is in use.
+.vector:
         mov     eax, [esp + 36]
         mov     eax, [eax * 4]
         mov     [gate_target], eax
@@ -78,6 +83,7 @@ bits 16
         mov     [cs:gate_esi], esi
         mov     [cs:gate_edi], edi
         mov     [cs:gate_ebp], ebp
+        mov     [cs:gate_ds], ds
         mov     [cs:gate_es], es
         pushf
         pop     word [cs:gate_flags]
@@ -96,8 +102,11 @@ pm_enter:
         mov     al, 0x8D                        ; NMI masked as long as its vector is not ours
         out     0x70, al
         in      al, 0x71
+        sgdt    [gate_gdtr]
+        sidt    [gate_idtr]
         lgdt    [gdt_register]
         mov     eax, cr0
+        mov     [gate_cr0], eax
         and     eax, 0x9FFFFFFF                 ; CD and NW: a BIOS may leave the caches off
         or      al, 1
         mov     cr0, eax
@@ -110,10 +119,12 @@ bits 32
         mov     fs, eax
         mov     gs, eax
         mov     ss, eax
+        push    byte 2                          ; AC and NT outlive POPF
+        popfd
         lidt    [idt32_register]
-        cmp     byte [a20_guard], 0
-        je      .done
-        call    a20_keep
+        mov     ecx, [gate_after]
+        jecxz   .done
+        call    ecx
 .done:  popad
         ret     4
 
@@ -132,6 +143,7 @@ gate_clear:
         pop     edi
         ret
 
+global idt_real
 idt_real:
         dw      0x3FF
         dd      0

@@ -11,13 +11,18 @@ extern cpu_check, a20_enable, low_memory_read, memory_map_read, map32_build
 extern parts_load, place_choose, payload_load, boot_tables_build, boot_info_fill, summary_show
 extern long_mode_enter, boot_info_clear, memory_more_if_small, recorder_open, last_boot_tell
 extern recorder_save, recorder_milestone, chs_guess, safe_mode, disk_drive, disk_edd, sector_bytes
+extern crc32c_widen, gate_watch_start, head_tell, screen_fault, screen_direct
 extern a20_method, e820_count, e820_source, kernel_base, need_bytes, magic_choose
 
 section .body
 bits 32
 global body_main
 body_main:
+        mov     dword [screen_fault], screen_direct
+        call    crc32c_widen
+        call    gate_watch_start
         call    boot_info_clear
+        call    head_tell
         call    safe_mode_tell
         call    cpu_check
         stamp   MILESTONE_CPU_CHECKED

@@ -5,11 +5,9 @@
 
 %include "stage2/stage2.inc"
 
-extern serial_present, screen_direct, screen_at, console_sink, gate_clear
+extern serial_present, console_sink, gate_clear
 extern gate_eax, gate_ebx
 
-%define BDA_VIDEO_MODE  0x449
-%define SCREEN_CELLS    (25 * 80)
 %define SERIAL_WAIT     0x20000                 ; polls; a character at 9600 baud takes about 1000
 
 section .head
@@ -76,31 +74,22 @@ put_char:
 .dead:  mov     byte [serial_present], 0
         jmp     .done
 .screen:
-        cmp     byte [screen_direct], 0
-        jne     .direct
+        call    [screen_put]
+.done:  popad
+        ret
+
+; How a character gets to the screen: by the BIOS, or by screen_direct once the body is here.
+; In: AL. Clobbers everything.
+global screen_put, screen_bios
+screen_put:
+        dd      screen_bios
+screen_bios:
         call    gate_clear
         mov     ah, 0x0E
         mov     [gate_eax], ax
         mov     byte [gate_ebx], 7
         bios    0x10
-.done:  popad
         ret
-; Video memory from cell screen_at on, in the colour that screen_direct holds.
-.direct:
-        cmp     al, ' '
-        jb      .done
-        mov     ah, [screen_direct]
-        mov     ecx, [screen_at]
-        cmp     ecx, SCREEN_CELLS
-        jae     .done
-        inc     dword [screen_at]
-        mov     edi, 0xB8000
-        cmp     byte [BDA_VIDEO_MODE], 7
-        jne     .colour
-        mov     edi, 0xB0000
-.colour:
-        mov     [edi + ecx * 2], ax
-        jmp     .done
 
 ; Value of CL digits in EAX (CL = 2, 4, 8), most significant first. Keeps everything.
 put_hex:
@@ -137,8 +126,9 @@ put_text:
         cmp     al, 0
         je      .end
 ; A field: AL = bytes; its address follows.
-        mov     edx, [esi]
-        add     esi, 4
+        movzx   edx, word [esi]
+        inc     esi
+        inc     esi
         cmp     al, 8
         jne     .short
         mov     eax, [edx + 4]
@@ -150,14 +140,15 @@ put_text:
         call    put_hex
         jmp     .next
 .at:    push    esi
-        mov     esi, [esi]
+        movzx   esi, word [esi]
         mov     esi, [esi]
         jmp     .inner
 .sub:   push    esi
-        mov     esi, [esi]
+        movzx   esi, word [esi]
 .inner: call    put_text
         pop     esi
-        add     esi, 4
+        inc     esi
+        inc     esi
         jmp     .next
 .char:  call    put_char
         jmp     .next

@@ -63,21 +63,21 @@ edd_read:
         call    gate_clear
         mov     edi, disk_packet
         mov     [gate_esi], edi
-        push    byte 8
-        pop     ecx
-        xor     eax, eax
-        rep stosd
         mov     eax, [disk_count]
         shl     eax, 16
         mov     al, 16
-        mov     [disk_packet], eax
+        stosd
         mov     eax, [disk_dest]                ; below 1 MiB: segment in the upper 16 bits
         shl     eax, 12
         and     eax, 0xF0000000
         mov     ax, [disk_dest]
-        mov     [disk_packet + 4], eax
+        stosd
         mov     eax, [disk_lba]
-        mov     [disk_packet + 8], eax
+        stosd
+        xor     eax, eax
+        push    byte 5
+        pop     ecx
+        rep stosd
         mov     ah, 0x42
         add     ah, [disk_write]
         call    disk_bios

@@ -8,6 +8,7 @@
 ;
 ; A call that reports neither clean success nor clean failure (CF and AH disagree) counts as done:
 ; everything read here is proven afterwards, by checksum or UUID, and read again if wrong.
+; What says it is done and brought nothing is a failed call: a mark in each sector's place tells.
 
 %include "stage2/stage2.inc"
 
@@ -15,8 +16,9 @@ extern edd_probe, edd_read, chs_init, chs_read, disk_bios, gate_clear, crc32c
 extern disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
 extern disk_timeouts, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
 extern sector_shift, base_marker, int13_sectors, chs_sectors, crc_found, crc_wanted
-extern disk_function, disk_write, safe_mode, chs_heads
+extern disk_function, disk_write, safe_mode, chs_heads, disk_mark, int13_calls
 
+%define MARK_NOISE      0xA6C1E73D              ; no small number, and another one each call
 %define BDA_TICKS       0x46C
 %define TICK_POLLS      1024                    ; BIOS calls a tick at most, should it stand still
 %define POLL_DELAYS     64                      ; writes to port 80h between two, 1 us each
@@ -106,7 +108,22 @@ disk_read:
         jbe     .line
         mov     eax, edx
 .line:  mov     [disk_count], eax
-        cmp     byte [disk_edd], 0
+
+; The mark at the end of each sector to come; never in what is to be written.
+        cmp     byte [disk_write], 0
+        jne     .call
+        mov     esi, [int13_calls]
+        xor     esi, MARK_NOISE
+        mov     [disk_mark], esi
+        mov     edi, [disk_dest]
+        xor     edx, edx
+        inc     edx
+        shl     edx, cl
+.mark:  add     edi, edx
+        mov     [edi - 4], esi
+        dec     eax
+        jnz     .mark
+.call:  cmp     byte [disk_edd], 0
         je      .chs
         call    edd_read
         jmp     .judge
@@ -136,15 +153,23 @@ disk_read:
 .suspect:
         mov     ecx, ebx
         quirk   QUIRK_READ_SUSPECT
-; EBX sectors arrived.
-.took:  add     [disk_lba], ebx
+; EBX sectors arrived, if the last one did.
+.took:  mov     cl, [sector_shift]
+        mov     edi, ebx
+        shl     edi, cl
+        add     edi, [disk_dest]
+        mov     esi, [edi - 4]
+        cmp     esi, [disk_mark]
+        je      .empty
+        mov     [disk_dest], edi
+        add     [disk_lba], ebx
         sub     [disk_left], ebx
         add     [int13_sectors], ebx
-        mov     cl, [sector_shift]
-        shl     ebx, cl
-        add     [disk_dest], ebx
         mov     dword [disk_here], 0
         jmp     .next
+.empty: mov     ecx, ebx
+        quirk   QUIRK_READ_EMPTY
+        jmp     .failed
 .good:  popad
         clc
         ret

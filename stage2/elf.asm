@@ -7,7 +7,7 @@
 
 %include "stage2/stage2.inc"
 
-extern segments, segment_count, kernel_base, entry_phys
+extern segments, segment_count, kernel_base, entry_phys, facts_take, report_facts
 
 ; ELF64 (System V ABI, generic part, chapters 4 and 5).
 %define ELF             BOUNCE_PHYS
@@ -136,7 +136,9 @@ elf_check:
 
 elf_bad:
         pop     dword [broken_rule]
+        mov     esi, ELF
+        call    facts_take
         die     LOADER_KERNEL_ELF, "kernel.elf cannot be loaded: ", {TEXT_AT, broken_rule}, \
-                " entry=", {8, ELF + E_ENTRY}
+                " entry=", {8, report_facts + E_ENTRY}
 broken_rule:
         dd      0

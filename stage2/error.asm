@@ -4,18 +4,21 @@
 
 %include "stage2/stage2.inc"
 
-extern put_text, console_sink, report_code, quirks_noted, quirks_lost
+extern put_text, console_sink, report_code, quirks_noted, quirks_lost, bios_gone
+extern gate_clear, gate_eax
 extern disk_function, disk_status, recorder_on, recorder_death
 
 %define QUIRK_MAX       (QUIRK_RING_BYTES / sizeof_quirk)
+%define VECTOR_FREE     0x1F                    ; a table for graphics modes: no handler
+%define RESET_ENTRY     0xFFFF0000              ; FFFF:0000, where a processor starts
 %define QUIRK_LAST_DISK 19                      ; codes above it carry no function and status
 
 section .head
 bits 32
 
 ; "plinth: L-NN text" on E9 and COM1 first, because INT 10h may be what is broken, then on the
-; screen; into the flight recorder before all that. In: return address -> code byte, then the
-; text (macro die). Never returns.
+; screen; into the flight recorder before all that. Then the choice between a restart and the next
+; boot device. In: return address -> code byte, then the text (macro die). Never returns.
 global error_die
 error_die:
         pop     esi
@@ -36,12 +39,31 @@ error_die:
         inc     byte [console_sink]
         cmp     byte [console_sink], 2
         jb      .sink
+; A key that was typed before is not the answer: only these two are.
+        cmp     byte [bios_gone], 0
+        jne     .halt
+        mov     esi, text_keys
+        call    put_text
+.key:   call    gate_clear
+        bios    0x16
+        mov     al, [gate_eax]
+        and     al, ~0x20
+        cmp     al, 'N'
+        je      .next
+        cmp     al, 'R'
+        jne     .key
+        mov     dword [VECTOR_FREE * 4], RESET_ENTRY
+        bios    VECTOR_FREE
+.next:  bios    0x18                            ; comes back if there is nothing to boot
+        jmp     .key
 .halt:  cli
         hlt
         jmp     .halt
 
 text_prefix:
         text    `\r\nplinth: L-`, {1, report_code}, " "
+text_keys:
+        text    "R: restart  N: next boot device"
 text_newline:
         text    `\r\n`
 
@@ -72,20 +94,6 @@ quirk_note:
 .plain: mov     [edi + quirk_function], cx
 .done:  popad
         popfd
-        ret     4
-
-; Time stamp counter into its slot. In: slot on the stack (removed). Keeps everything.
-extern cpu_features, milestones
-global milestone_stamp
-milestone_stamp:
-        pushad
-        test    byte [cpu_features], 1 << 4
-        jz      .done
-        mov     ebx, [esp + 36]
-        rdtsc
-        mov     [milestones + ebx * 8], eax
-        mov     [milestones + ebx * 8 + 4], edx
-.done:  popad
         ret     4
 
 ; The facts of a read, for whoever dies of one.

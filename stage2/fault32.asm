@@ -7,7 +7,8 @@
 
 %include "stage2/stage2.inc"
 
-extern idt32, screen_direct, screen_at, fault_vector, fault_error, fault_eip, fault_cr2, fault_esp
+extern idt32, screen_put, screen_bios, screen_colour, screen_at, bios_gone, console_sink
+extern fault_vector, fault_error, fault_eip, fault_cr2, fault_esp
 
 %define VECTORS         20
 %define STUB_BYTES      4
@@ -36,10 +37,18 @@ fault32:
         mov     eax, cr2
         mov     [fault_cr2], eax
         mov     esp, REAL_STACK_TOP
-        mov     word [screen_direct], 0x4F      ; white on red; sink 0: ports first
+        mov     byte [screen_colour], 0x4F      ; white on red
         mov     dword [screen_at], 22 * 80
+        mov     eax, [screen_fault]
+        mov     [screen_put], eax
+        inc     byte [bios_gone]
         die     LOADER_EXCEPTION_32, "CPU exception in the loader: vector=", {1, fault_vector}, \
                 " error=", {4, fault_error}, " EIP=", {4, fault_eip}, " CR2=", {4, fault_cr2}
+
+; What puts characters on the screen then. The body replaces the BIOS by something that needs none.
+global screen_fault
+screen_fault:
+        dd      screen_bios
 
 ; Fills in the table; once, before anything else in protected mode.
 global fault32_init, idt32_register

@@ -115,7 +115,8 @@ fault64:
         movzx   ecx, al
         test    ecx, ecx
         jz      .halt
-        lodsd
+        lodsw
+        movzx   eax, ax
         mov     rbx, [rax]
         lea     edx, [rcx * 2]                  ; digits
         shl     ecx, 3

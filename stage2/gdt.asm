@@ -9,7 +9,12 @@
 section .head
 global gdt, gdt_register, gdt_tss
         align   8, db 0
-gdt:    dq      0
+; The processor never looks at the null descriptor: the place for its own register.
+gdt:
+gdt_register:
+        dw      gdt_end - gdt - 1
+        dd      gdt
+        dw      0
         dq      0x00AF9B000000FFFF              ; 0x08 64-bit code, DPL 0
         dq      0x00CF93000000FFFF              ; 0x10 data, flat, DPL 0
         dq      0                               ; 0x18, 0x20: user segments, the kernel's business
@@ -20,6 +25,3 @@ gdt_tss:
         dq      0x00009B000000FFFF              ; 0x40 16-bit code, 64 KiB
         dq      0x000093000000FFFF              ; 0x48 16-bit data, 64 KiB
 gdt_end:
-gdt_register:
-        dw      gdt_end - gdt - 1
-        dd      gdt

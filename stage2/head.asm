@@ -3,15 +3,18 @@
 ; The head of stage2: what stage1 loads and proves. Starts the protected mode, finds the drive,
 ; brings in the body, proves it, goes there.
 ;
-; Mode on entry: real, 0000:7E00, DL = drive in use, DH = DL as the BIOS gave it.
+; Mode on entry: real, 0000:7E00, DL = drive in use, DH = DL as the BIOS gave it, AH = tries that
+; stage1 had left.
 
 %include "stage2/stage2.inc"
 
 extern low_zero, disk_drive, drive_given, gate_esp, pm_enter, fault32_init, serial_init
-extern cpu_probe, crc32c_init, drive_find, body_load, body_main, safe_mode
+extern cpu_probe, crc32c_init, drive_find, body_load, body_main, safe_mode, cpu_features
+extern milestones, stage1_left
 
 %define BDA_SHIFTS      0x417                   ; what the keyboard handler keeps, no key read
 %define SHIFT_OR_CTRL   7
+%define FEATURE_TSC     (1 << 4)
 
 section .head.first progbits alloc exec nowrite align=1
 bits 16
@@ -28,6 +31,7 @@ stage2_head:
 ; Variables to zero, the drive into its place.
 enter:  cli
         cld
+        mov     bl, ah
         xor     ax, ax
         mov     ds, ax
         mov     es, ax
@@ -39,6 +43,7 @@ enter:  cli
         rep stosb
         mov     [disk_drive], dl
         mov     [drive_given], dh
+        mov     [stage1_left], bl
 
 ; A frame as the gate's way back expects it: argument, return address, eight registers.
         push    dword 0
@@ -56,7 +61,12 @@ head_main:
         call    fault32_init
         call    serial_init
         call    cpu_probe
-        stamp   MILESTONE_STAGE2
+        test    byte [cpu_features], FEATURE_TSC
+        jz      .no_tsc
+        rdtsc
+        mov     [milestones + MILESTONE_STAGE2 * 8], eax
+        mov     [milestones + MILESTONE_STAGE2 * 8 + 4], edx
+.no_tsc:
         call    crc32c_init
         call    drive_find
         call    body_load

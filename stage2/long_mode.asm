@@ -19,8 +19,6 @@ extern fault64_init, idt64_register, cpu_features2, recorder64_init, recorder64_
 %define MSR_EFER        0xC0000080
 %define EFER_LME        (1 << 8)
 %define EFER_NXE        (1 << 11)
-%define FEATURE_SSE42   (1 << 20)
-%define CRC_POLY        0x82F63B78
 
 section .body
 bits 32

@@ -19,7 +19,7 @@ low_zero:
 
 ; One BIOS call: registers in, registers out.
 global gate_esp, gate_target, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_esi, gate_edi, gate_ebp
-global gate_ds, gate_es, gate_flags, gate_calls
+global gate_ds, gate_es, gate_flags, gate_before, gate_after, gate_gdtr, gate_idtr, gate_cr0
 gate_eax:               resd 1
 gate_ebx:               resd 1
 gate_ecx:               resd 1
@@ -32,14 +32,18 @@ gate_es:                resw 1
 gate_flags:             resd 1
 gate_esp:               resd 1
 gate_target:            resd 1
-gate_calls:             resd 1
+gate_before:            resd 1          ; called before each BIOS call, unless 0
+gate_after:             resd 1          ; and after it
+gate_gdtr:              resb 6          ; as the BIOS left them
+gate_idtr:              resb 6
+gate_cr0:               resd 1
 
 ; Disk: position and facts of the read engine.
 global disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
 global disk_timeouts, disk_function, disk_status, disk_drive, disk_edd, disk_has_edd
 global sector_bytes, sector_shift, base_marker, drive_given, int13_calls, int13_sectors
 global chs_sectors, chs_heads, disk_quick, crc_found, crc_wanted, disk_offset, disk_write
-global safe_mode
+global safe_mode, disk_mark, stage1_left
 disk_lba:               resq 1          ; 64 bits for the packet; the upper half stays 0
 disk_offset:            resd 1          ; byte offset asked for, of the read in progress
 disk_left:              resd 1          ; sectors
@@ -50,6 +54,7 @@ disk_limit:             resd 1          ; sectors a call at most; halved and rem
 disk_tries:             resd 1          ; failed calls of this read
 disk_here:              resd 1          ; failed calls at this size
 disk_timeouts:          resd 1
+disk_mark:              resd 1          ; what a sector that did not arrive ends with
 sector_bytes:           resd 1
 int13_calls:            resd 1
 int13_sectors:          resd 1
@@ -68,18 +73,21 @@ safe_mode:              resb 1          ; not 0 = Shift or Ctrl was held: one se
 sector_shift:           resb 1
 base_marker:            resb 1
 drive_given:            resb 1
+stage1_left:            resb 1          ; tries that stage1 had left when the head was good
 
 ; Console and reports.
-global serial_present, screen_direct, screen_at, report_code, quirks_noted, quirks_lost
-global fault_vector, fault_error, fault_eip, fault_cr2, fault_esp, console_sink, recorder_on
+global serial_present, screen_colour, screen_at, report_code, quirks_noted, quirks_lost, bios_gone
+global fault_vector, fault_error, fault_eip, fault_cr2, fault_esp, console_sink, recorder_on, report_facts
 serial_present:         resb 1
-screen_direct:          resb 1          ; not 0 = colour for video memory; no BIOS call
-console_sink:           resb 1          ; 0 = ports, 1 = screen; behind screen_direct (fault32.asm)
+screen_colour:          resb 1          ; attribute, for video memory
+console_sink:           resb 1          ; 0 = ports, else the screen
+bios_gone:              resb 1          ; 1 = no BIOS call any more
 report_code:            resb 1
 recorder_on:            resb 1          ; 1 = deaths are recorded; here because the head asks
 screen_at:              resd 1          ; cell in video memory
 quirks_noted:            resd 1
 quirks_lost:            resd 1
+report_facts:           resb REPORT_FACTS_BYTES ; copies of facts that lie above 64 KiB
 fault_vector:           resd 1
 fault_error:            resd 1
 fault_eip:              resd 1

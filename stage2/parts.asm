@@ -8,7 +8,7 @@
 %include "stage2/stage2.inc"
 
 extern disk_read, crc32c, text_disk, stage2_head
-extern chs_heads, chs_guess_lost
+extern chs_heads, chs_guess_lost, facts_take, report_facts
 extern config_status, config_bytes, manifest_copy, disk_lba
 
 %define CONFIG_AT       BOUNCE_PHYS
@@ -62,10 +62,12 @@ parts_load:
         jne     .mixed
         die     LOADER_MANIFEST_DAMAGED, "both manifests are damaged or unreadable:", \
                 {TEXT_SUB, text_disk}
-.mixed: die     LOADER_IMAGE_MIXED, "stage2 and manifest come from different images: stage2=", \
+.mixed: mov     esi, MANIFEST_PHYS
+        call    facts_take
+        die     LOADER_IMAGE_MIXED, "stage2 and manifest come from different images: stage2=", \
                 {8, stage2_head + stage2_head_uuid}, " manifest=", \
-                {8, MANIFEST_PHYS + manifest_head_uuid}, \
-                " version=", {4, MANIFEST_PHYS + manifest_head_version}
+                {8, report_facts + manifest_head_uuid}, \
+                " version=", {4, report_facts + manifest_head_version}
 
 ; One copy: take what is good and still missing. In: EAX = where, EBX = number. Out: ZF = 1: all.
 ; When the one call for both fails, each is read alone: a bad sector in one spares the other.
@@ -214,10 +216,12 @@ manifest_check:
         jz      .good
         cmp     dword [esi + manifest_entry_kind], MANIFEST_KERNEL
         jne     .entry
-.bad:   die     LOADER_MANIFEST_FIELDS, "the manifest contradicts itself: entries=", \
-                {4, MANIFEST_PHYS + manifest_head_entry_count}, " chunks=", \
-                {4, MANIFEST_PHYS + manifest_head_chunk_count}, " bytes=", \
-                {4, MANIFEST_PHYS + manifest_head_manifest_bytes}
+.bad:   mov     esi, ebp
+        call    facts_take
+        die     LOADER_MANIFEST_FIELDS, "the manifest contradicts itself: entries=", \
+                {4, report_facts + manifest_head_entry_count}, " chunks=", \
+                {4, report_facts + manifest_head_chunk_count}, " bytes=", \
+                {4, report_facts + manifest_head_manifest_bytes}
 .good:  ret
 %if CHUNK_BYTES != 1 << 15
 %error "manifest_check divides by CHUNK_BYTES with a shift of 15"

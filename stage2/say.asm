@@ -8,7 +8,7 @@
 
 %include "stage2/stage2.inc"
 
-extern put_text, console_sink, safe_mode
+extern put_text, console_sink, safe_mode, report_facts
 
 %define BDA_CURSOR      0x450                   ; column on page 0
 
@@ -55,3 +55,12 @@ say_line:
         ret
 .newline:
         db      13, 10, 0
+
+; The first bytes of what lies at ESI, anywhere, to where message texts can name them. Clobbers ECX,
+; ESI, EDI.
+global facts_take
+facts_take:
+        mov     edi, report_facts
+        mov     ecx, REPORT_FACTS_BYTES / 4
+        rep movsd
+        ret

@@ -1,13 +1,12 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The one line of a boot without trouble. Written to video memory in text mode: INT 10h costs more
-; than a thousand firmware instructions a character.
+; The one line of a boot without trouble, in text modes only.
 ;
 ; Mode: protected. Clobbers everything.
 
 %include "stage2/stage2.inc"
 
-extern put_text, screen_direct, screen_at
+extern put_text, screen_put, screen_bios, screen_direct, screen_at, screen_colour, console_sink
 extern disk_drive, int13_calls, quirks_noted, kernel_base, payload_bytes
 
 %define BDA_MODE        0x449
@@ -37,10 +36,13 @@ summary_show:
         mov     ah, al
         mov     al, 0
         mov     [BDA_CURSOR], ax
-        mov     word [screen_direct], 0x0107    ; grey on black, and sink 1: the screen
+        mov     byte [screen_colour], 0x07      ; grey on black
+        mov     dword [screen_put], screen_direct
+        inc     byte [console_sink]
         mov     esi, .line
         call    put_text
-        mov     word [screen_direct], 0
+        mov     dword [screen_put], screen_bios
+        dec     byte [console_sink]
 .end:   ret
 .line:  text    "plinth: drive ", {1, disk_drive}, " reads ", {1, int13_calls}, " bytes ", \
                 {4, payload_bytes}, " at ", {4, kernel_base}, " quirks ", {1, quirks_noted}

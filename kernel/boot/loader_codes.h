@@ -53,6 +53,7 @@
 #define QUIRK_CONFIG_DEFAULTS   15 /* both copies damaged, the text is empty */
 #define QUIRK_RECORDER_UNSAVED  16 /* recorder=disk: write failed; count = bytes tried, or 0 */
 #define QUIRK_NO_GEOMETRY       17 /* nor geometry; count = heads found, lba = sectors */
+#define QUIRK_READ_EMPTY        18 /* a call said it was done and brought nothing */
 
 /* Quirks: memory and A20. */
 #define QUIRK_A20_WAS_OFF       20 /* count = A20_... method that opened it */
@@ -65,5 +66,14 @@
 #define QUIRK_LOW_TOP_DISAGREES 27 /* lba = the lowest of them, bytes */
 #define QUIRK_MAP_SMALL         28 /* E820h too poor; count = source asked too, lba = entries */
 #define QUIRK_SAFE_MODE         29 /* Shift or Ctrl held at boot; count = bits of 40:17h */
+#define QUIRK_HEAD_SECOND       30 /* stage2's head came from its second copy; count = tries */
+#define QUIRK_HEAD_RETRIED      34 /* stage1 needed several tries for it; count = tries */
+#define QUIRK_E820_TWENTY       35 /* E820h failed when asked for 24 bytes, not for 20 */
+#define QUIRK_LOW_TOP_MOVED     36 /* 40:13h or 40:0Eh shrank while loading; lba = new end */
+
+/* Quirks: what a BIOS call left behind, each kind noted once; lba = vector << 8 | function. */
+#define QUIRK_CALL_REGISTERS    31 /* count = bits of EAX EBX ECX EDX ESI EDI EBP DS ES */
+#define QUIRK_CALL_FLAGS        32 /* count: 1 IF off, 2 DF on */
+#define QUIRK_CALL_TABLES       33 /* count: 1 GDTR, 2 IDTR, 4 caches off */
 
 #endif
