@@ -7,7 +7,7 @@
 %include "stage2/stage2.inc"
 %include "stage2/break.inc"
 
-extern cpu_check, a20_enable, low_memory_read, memory_map_read, map32_build
+extern cpu_check, a20_enable, low_memory_read, low_memory_again, memory_map_read, map32_build
 extern parts_load, place_choose, payload_load, boot_tables_build, boot_info_fill, summary_show
 extern long_mode_enter, boot_info_clear, memory_more_if_small, recorder_open, last_boot_tell
 extern recorder_save, recorder_milestone, chs_guess, safe_mode, disk_drive, disk_edd, sector_bytes
@@ -51,7 +51,8 @@ body_main:
         mov     eax, MILESTONE_KERNEL_LOADED
         call    recorder_milestone
         magic   MAGIC_LOADED, "loaded"
-        call    summary_show                    ; the last BIOS call at the latest
+        call    low_memory_again                ; no BIOS call from here on
+        call    summary_show
         call    boot_tables_build
         call    boot_info_fill
         jmp     long_mode_enter

@@ -25,7 +25,7 @@ extern disk_function, disk_write, safe_mode, chs_heads, disk_mark, int13_calls
 %define PORT_DELAY      0x80
 %define TRIES_FULL      3                       ; before the size is halved, then one each
 %define TRIES_SINGLE    4                       ; at one sector a call
-%define TIMEOUTS_MAX    2                       ; each may last 30 seconds
+%define TIMEOUTS_MAX    2                       ; each may last 30 seconds; then one more
 
 section .head
 bits 32
@@ -193,7 +193,13 @@ disk_read:
 .timeout:
         inc     dword [disk_timeouts]
         cmp     dword [disk_timeouts], TIMEOUTS_MAX
-        jae     .method
+        jb      .again
+        ja      .method
+; One last time, with a single sector: some BIOSes call a transfer too long a time-out.
+        call    disk_reset
+        push    byte 2
+        pop     ebx
+        jmp     .smaller
 ; Reset, pause, and the same again; fewer tries once the size was halved.
 .again: call    disk_reset
         mov     eax, [disk_here]

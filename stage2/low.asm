@@ -76,8 +76,9 @@ drive_given:            resb 1
 stage1_left:            resb 1          ; tries that stage1 had left when the head was good
 
 ; Console and reports.
-global serial_present, screen_colour, screen_at, report_code, quirks_noted, quirks_lost, bios_gone
-global fault_vector, fault_error, fault_eip, fault_cr2, fault_esp, console_sink, recorder_on, report_facts
+global serial_present, screen_colour, screen_at, bios_gone, report_code, report_facts
+global quirks_noted, quirks_lost, console_sink, recorder_on
+global fault_vector, fault_error, fault_eip, fault_cr2, fault_esp
 serial_present:         resb 1
 screen_colour:          resb 1          ; attribute, for video memory
 console_sink:           resb 1          ; 0 = ports, else the screen

@@ -3,11 +3,14 @@
 ; Where conventional memory ends: INT 12h, 40:13h and the EBDA pointer 40:0Eh. All are recorded
 ; as found; those outside sane borders are ignored, the lowest of the rest counts.
 ;
+; A BIOS call may take some more of it (a USB stick's buffers, say), so after the last one the two
+; words in memory are looked at again.
+;
 ; Mode: protected. Out: int12_kib, bda_kib, ebda_segment, low_top. Clobbers everything.
 
 %include "stage2/stage2.inc"
 
-extern gate_clear, gate_eax, int12_kib, bda_kib, ebda_segment, low_top
+extern gate_clear, gate_eax, int12_kib, bda_kib, ebda_segment, low_top, low_top_check
 
 %define BDA_EBDA        0x40E
 %define BDA_KIB         0x413
@@ -73,3 +76,33 @@ low_memory_read:
 .insane:
         quirk   QUIRK_LOW_TOP_INSANE
         ret
+
+; After the last BIOS call. Words that were insane the first time were told then.
+global low_memory_again
+low_memory_again:
+        mov     edi, [low_top]
+        movzx   eax, word [BDA_KIB]
+        sub     eax, KIB_LOWEST
+        cmp     eax, KIB_HIGHEST - KIB_LOWEST
+        ja      .ebda
+        add     eax, KIB_LOWEST
+        shl     eax, 10
+        call    .lower
+.ebda:  movzx   eax, word [BDA_EBDA]
+        cmp     eax, EBDA_LOWEST
+        jb      .known
+        cmp     eax, EBDA_HIGHEST
+        ja      .known
+        shl     eax, 4
+        call    .lower
+.known: cmp     edi, [low_top]
+        je      .end
+        mov     [low_top], edi
+        xor     ecx, ecx
+        mov     edx, edi
+        quirk   QUIRK_LOW_TOP_MOVED
+        jmp     low_top_check
+.lower: cmp     eax, edi
+        jae     .end
+        mov     edi, eax
+.end:   ret

@@ -20,7 +20,7 @@ map32_build:
         mov     edi, MAP32_PHYS
         mov     ebp, [e820_count]
         test    ebp, ebp
-        jz      .built
+        jz      low_top_check
 .next:  cmp     dword [esi + e820_raw_base + 4], 0
         jne     .skip
 ; EAX = base, EDX = end; ends beyond 4 GiB or wrapped are cut.
@@ -68,7 +68,10 @@ map32_build:
         dec     ebp
         jnz     .next
 
-.built: cmp     dword [low_top], LOADER_END_PHYS
+; Does conventional memory hold the loader?
+global low_top_check
+low_top_check:
+        cmp     dword [low_top], LOADER_END_PHYS
         jae     .enough
         die     LOADER_LOW_MEMORY, "conventional memory ends too low: end=", {4, low_top}, \
                 " INT12=", {2, int12_kib}, " 40:13=", {2, bda_kib}, " 40:0E=", {2, ebda_segment}

@@ -7,6 +7,7 @@
 ; Kept in view: every input is given anew (BIOSes destroy EDX, EDI, ES); the buffer is cleared once
 ; (some expect it unchanged); the attributes are recorded, not believed; lists end by CF or EBX = 0;
 ; EBX may run in circles. A list that never ends is refused: the lost entry may be the reserved one.
+; A BIOS that breaks when asked for the 24 bytes of ACPI 3.0 gets a second chance with 20.
 
 %include "stage2/stage2.inc"
 
@@ -15,6 +16,7 @@ extern e820_buffer, e820_count, e820_source, e820_next, map_old_read
 
 %define SMAP            0x534D4150
 %define ASKED_BYTES     24
+%define ASKED_OLD       20
 ; EBX given for each entry, to recognise circles; the place of the 32-bit map is still free.
 %define GIVEN_EBX       MAP32_PHYS
 
@@ -22,7 +24,8 @@ section .body
 bits 32
 global memory_map_read
 memory_map_read:
-        mov     edi, e820_buffer
+        mov     dword [asked], ASKED_BYTES
+.again: mov     edi, e820_buffer
         mov     ecx, 16
         xor     eax, eax
         rep stosd
@@ -33,7 +36,8 @@ memory_map_read:
 .next:  call    gate_clear
         mov     word [gate_eax], 0xE820
         mov     dword [gate_edx], SMAP
-        mov     dword [gate_ecx], ASKED_BYTES
+        mov     eax, [asked]
+        mov     [gate_ecx], eax
         mov     dword [gate_edi], e820_buffer
         mov     eax, [e820_next]
         mov     [gate_ebx], eax
@@ -92,12 +96,25 @@ memory_map_read:
 .endless:
         quirk   QUIRK_E820_ENDLESS
 .done:  mov     dword [e820_source], MAP_SOURCE_E820
-        ret
+        cmp     dword [asked], ASKED_BYTES
+        je      .end
+        mov     ecx, [e820_count]
+        xor     edx, edx
+        quirk   QUIRK_E820_TWENTY
+.end:   ret
 
 .too_many:
         quirk   QUIRK_E820_ENDLESS
+        jmp     .worthless
 ; Nothing, or an answer that lost its signature: all of it is worthless.
 .failed:
+        cmp     dword [asked], ASKED_OLD
+        mov     dword [asked], ASKED_OLD
+        jne     .again
+.worthless:
         quirk   QUIRK_E820_FAILED
         mov     dword [e820_count], 0
         jmp     map_old_read
+
+        align   4, db 0
+asked:  dd      0                               ; bytes of an entry

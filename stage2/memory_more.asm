@@ -47,13 +47,6 @@ memory_more:
         ja      .nothing
         call    map_old_ask
         jc      .nothing
-; The first figure of E801h ends at 16 MiB; a greater one is rubbish, and so may the second be.
-        cmp     ebx, MAP_SOURCE_E801
-        jne     .sane
-        cmp     eax, SIXTEEN_MIB - HIGH_MEMORY_PHYS
-        ja      .nothing
-.sane:
-
 ; Two ranges, EAX bytes from 1 MiB and EDX bytes from 16 MiB. EBX = source.
         mov     ebp, [e820_count]
         push    edx

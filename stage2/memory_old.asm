@@ -10,6 +10,8 @@
 extern gate_clear, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_flags
 extern e820_count, e820_source, low_top
 
+%define E801_FIRST_MAX  ((SIXTEEN_MIB - HIGH_MEMORY_PHYS) >> 10)
+
 section .body
 bits 32
 ; Instead of E820h. Out: as memory_map.asm.
@@ -39,23 +41,23 @@ map_old_ask:
         call    gate_clear
         mov     word [gate_eax], 0xE801
         bios    0x15
+        xor     ecx, ecx
+        xor     edx, edx
         test    byte [gate_flags], 1
         jnz     .no_e801
 ; KiB from 1 MiB in AX, 64 KiB from 16 MiB in BX; or the same in CX and DX.
         movzx   eax, word [gate_eax]
         movzx   edx, word [gate_ebx]
-        mov     ecx, eax
-        or      ecx, edx
-        jnz     .told
+        call    .sane
+        jnc     .told
         movzx   eax, word [gate_ecx]
         movzx   edx, word [gate_edx]
-        mov     ecx, eax
-        or      ecx, edx
-        jnz     .told
+        call    .sane
+        jnc     .told
 
+        movzx   ecx, word [gate_eax]
+        movzx   edx, word [gate_ebx]
 .no_e801:
-        xor     ecx, ecx
-        xor     edx, edx
         quirk   QUIRK_E801_FAILED
         mov     ebx, MAP_SOURCE_88
         call    gate_clear
@@ -73,6 +75,15 @@ map_old_ask:
         ret
 .none:  stc
         ret
+; The first figure ends at 16 MiB: more is rubbish, such as AH = 86h of a BIOS that refuses without
+; a carry. Two zeros are no answer. Out: CF = 1: not to be believed.
+.sane:  mov     ecx, eax
+        or      ecx, edx
+        cmp     ecx, 1
+        jb      .end
+        cmp     eax, E801_FIRST_MAX + 1
+        cmc
+.end:   ret
 
 ; A usable range as a raw entry: EAX = base, EDX = bytes, EBX = source. Keeps all but EAX.
 global map_old_add

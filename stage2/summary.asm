@@ -6,7 +6,8 @@
 
 %include "stage2/stage2.inc"
 
-extern put_text, screen_put, screen_bios, screen_direct, screen_at, screen_colour, console_sink
+extern put_text, screen_put, screen_bios, screen_direct, screen_at, screen_colour
+extern console_sink
 extern disk_drive, int13_calls, quirks_noted, kernel_base, payload_bytes
 
 %define BDA_MODE        0x449

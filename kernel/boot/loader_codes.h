@@ -61,7 +61,7 @@
 #define QUIRK_E820_FAILED       22 /* no usable answer; count = entries before it; next service */
 #define QUIRK_E820_CF_END       23 /* list ended by CF; count = entries */
 #define QUIRK_E820_ENDLESS      24 /* continuation repeats or too many entries; count = entries */
-#define QUIRK_E801_FAILED       25
+#define QUIRK_E801_FAILED       25 /* refused, or nonsense: then count = AX, lba = BX */
 #define QUIRK_LOW_TOP_INSANE    26 /* count = 1 INT 12h, 2 40:13h, 3 40:0Eh; lba = its value */
 #define QUIRK_LOW_TOP_DISAGREES 27 /* lba = the lowest of them, bytes */
 #define QUIRK_MAP_SMALL         28 /* E820h too poor; count = source asked too, lba = entries */

@@ -65,8 +65,14 @@ def test_undamaged(victim, rubbish):
 # --- one flipped bit
 
 @pytest.mark.parametrize('offset', [0, HEAD.bytes + 3, 0x700, 0xDFF])
-def test_head(offset, victim, rubbish):
+def test_head_first_copy(offset, victim, rubbish):
     flip(victim, L['DISK_STAGE2_HEAD'] + offset, 5)
+    assert 30 in quirk_names(boots(victim, rubbish)[0])
+
+
+def test_head_both_copies(victim, rubbish):
+    for base in BASES:
+        flip(victim, base + L['DISK_STAGE2_HEAD'] + 0x700, 5)
     dies(victim, rubbish, 'S1 C')
 
 

@@ -140,14 +140,23 @@ def speaks_of(entries, base, count):
 
 def old_answers(says):
     """What E801h and 88h tell: (ranges from 1 MiB up, source or 0, the quirks noted)."""
-    if isinstance(says.e801, tuple):
-        for from_1m_kib, from_16m_64k in (says.e801[:2], says.e801[2:]):
-            if from_1m_kib or from_16m_64k:
-                return [(MIB, from_1m_kib << 10, USABLE),
-                        (16 * MIB, from_16m_64k << 16, USABLE)], SOURCE_E801, []
+    pair = believed_e801(says.e801)
+    if pair:
+        return [(MIB, pair[0] << 10, USABLE),
+                (16 * MIB, pair[1] << 16, USABLE)], SOURCE_E801, []
+    said = says.e801[:2] if isinstance(says.e801, tuple) else (0, 0)
     if isinstance(says.ext88, tuple) and says.ext88[0]:
-        return [(MIB, says.ext88[0] << 10, USABLE)], SOURCE_88, [(E801_FAILED, 0, 0)]
-    return [], 0, [(E801_FAILED, 0, 0)]
+        return [(MIB, says.ext88[0] << 10, USABLE)], SOURCE_88, [(E801_FAILED, *said)]
+    return [], 0, [(E801_FAILED, *said)]
+
+
+def believed_e801(answer):
+    """KiB from 1 MiB and 64 KiB from 16 MiB, the first pair that makes sense, or None."""
+    if isinstance(answer, tuple):
+        for pair in (answer[:2], answer[2:]):
+            if any(pair) and pair[0] <= 15 * 1024:
+                return pair
+    return None
 
 
 def old_raw(ranges, source):

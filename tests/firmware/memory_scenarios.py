@@ -208,6 +208,11 @@ def form_cases():
     yield Case('e801', Scenario(REFUSE, e801=e801))
     yield Case('e801_cx_dx', Scenario(REFUSE, e801=(0, 0, 15 * 1024, 24 * 16)))
     yield Case('e801_empty', Scenario(REFUSE, e801=(0, 0, 0, 0), ext88=(40 * 1024,)))
+    # AH = 86h without a carry: a refusal that looks like 33 MiB.
+    yield Case('e801_nonsense', Scenario(REFUSE, e801=(0x8600, 0x77, 0x8600, 0x77),
+                                         ext88=(30 * 1024,)))
+    yield Case('e801_nonsense_cx_dx', Scenario(
+        REFUSE, e801=(0x8600, 0, 15 * 1024, 24 * 16)))
     yield Case('ext88', Scenario(REFUSE, ext88=(30 * 1024,)))
     yield Case('ext88_zero', Scenario(REFUSE, ext88=(0,)), 'L-20')
     yield Case('nothing', Scenario(REFUSE), 'L-20')
