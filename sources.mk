@@ -26,7 +26,8 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	tsc.c backtrace.c exit.c last_words.c) \
 	$(addprefix mm/,ram.c page_table.c page_cursor.c page_unmap.c page_change.c \
 	page_walk.c page_verify.c tlb.c frame_table.c \
-	pmm_init.c pmm.c pmm_area.c pmm_refusal.c kernel_space.c kernel_stack.c heap.c \
+	pmm_init.c pmm.c pmm_stack.c pmm_tree.c pmm_area.c \
+	pmm_promise.c pmm_run.c pmm_refusal.c kernel_space.c kernel_stack.c heap.c \
 	heap_slab.c heap_run.c heap_pages.c heap_resize.c heap_fault.c fault.c heap_verify.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c) \

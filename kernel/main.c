@@ -14,6 +14,7 @@
 #include "kernel/arch/instr.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/base/assert.h"
 #include "kernel/base/break.h"
 #include "kernel/base/config.h"
 #include "kernel/base/log.h"
@@ -114,6 +115,27 @@ static void ram_start(void)
     init_done(INIT_RAM);
 }
 
+/* What the configuration says about handing frames out. */
+static void frames_configure(void)
+{
+    struct config_value value;
+    u64 colours = 0;
+    bool check = config_find(handover.config, "check", &value);
+    if (check && !config_is(&value, "frames")) {
+        check = false;
+        log_warn("configuration: check=%.*s is not frames; ignored",
+                 (int)MIN(value.bytes, 60UL), value.text);
+    }
+    bool good = !config_find(handover.config, "colour", &value) ||
+                config_parse_u64(&value, &colours);
+    if (good && pmm_configure(colours, check) == STATUS_OK)
+        return;
+    log_warn("configuration: colour=%.*s is no power of two up to %u; colours are off",
+             (int)MIN(value.bytes, 60UL), value.text, PMM_COLOURS_MAX);
+    enum status status = pmm_configure(0, check);
+    ASSERT(status == STATUS_OK);
+}
+
 /* Names an owner for everything that is taken already: image, symbols, modules, early
  * tables. */
 static void frames_start(void)
@@ -122,6 +144,7 @@ static void frames_start(void)
     const struct boot_info *info = boot_info();
     u32 count = 0;
     init_needs(INIT_FRAMES, INIT_RAM);
+    frames_configure();
     uses[count++] = (struct pmm_use){phys_make(info->kernel_phys),
                                      info->kernel_bytes >> PAGE_SHIFT, OWNER_IMAGE};
     uses[count++] = (struct pmm_use){
@@ -170,7 +193,8 @@ static void console_start(void)
 static void config_word(const struct config_word *word, void *context)
 {
     static const char *const known[] = {"kaslr",  "log",  "test",     "nonce",
-                                        "report", "exit", "recorder", "break"};
+                                        "report", "exit", "recorder", "break",
+                                        "colour", "check"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))

@@ -103,9 +103,10 @@ void report_frames(void)
     u64 usable = report_raw_usable_bytes(),
         allocatable = report_allocatable_bytes(&stats);
     log_print(
-        "frames: %lu of RAM, %lu free (%lu promised to the heap, %lu never touched), "
-        "%lu frees refused\n",
-        stats.total, stats.free, stats.promised, stats.untouched, stats.refused);
+        "frames: %lu of RAM, %lu free (%lu promised to the heap, %lu never touched, %lu on "
+        "stacks), %lu frees refused\n",
+        stats.total, stats.free, stats.promised, stats.untouched, stats.stacked,
+        stats.refused);
     last_refusal_print();
     for (u32 i = 1; i < OWNER_COUNT; i++)
         if (stats.owned[i] != 0)

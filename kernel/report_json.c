@@ -115,9 +115,10 @@ static void put_memory(void)
     pmm_stats_get(&frames);
     heap_stats_get(&heap);
     put(",\"frames\":{\"total\":%lu,\"free\":%lu,\"promised\":%lu,\"untouched\":%lu,"
-        "\"refused\":%lu,"
+        "\"stacked\":%lu,\"refused\":%lu,\"metadata\":%lu,"
         "\"usable_bytes\":%lu,\"allocatable_bytes\":%lu,\"owned\":{",
-        frames.total, frames.free, frames.promised, frames.untouched, frames.refused,
+        frames.total, frames.free, frames.promised, frames.untouched, frames.stacked,
+        frames.refused, frames.metadata,
         report_raw_usable_bytes(), report_allocatable_bytes(&frames));
     for (u32 i = 1; i < OWNER_COUNT; i++)
         put("%s\"%s\":%lu", comma(i - 1), frame_owner_name((enum frame_owner)i),

@@ -9,7 +9,8 @@
  *
  * One word, so that a change of state is one store. count saturates: a frame that
  * reached FRAME_COUNT_MAX is pinned for ever. State 0 is "no such frame": rubbish and
- * zeroed memory never look free.
+ * zeroed memory never look free. A free frame keeps its last owner, so that a write
+ * after the release can be told by name; OWNER_NONE: it never had one.
  */
 #ifndef PLINTH_MM_FRAME_H
 #define PLINTH_MM_FRAME_H
@@ -33,21 +34,28 @@ enum frame_owner {
     OWNER_COUNT,
 };
 
+/* The free states are those with FRAME_FREE_BIT set in the word. */
 enum frame_state {
     FRAME_ABSENT,
-    FRAME_NEW,      /* free, contents unknown: zeroed on allocation */
-    FRAME_ZERO,     /* free, all zero */
     FRAME_USED,     /* head of an allocated block */
     FRAME_TAIL,     /* further frame of an allocated block */
     FRAME_RESERVED, /* owned since boot, never given by an ordinary allocation */
+    FRAME_NEW,      /* free, contents unknown: zeroed on allocation */
+    FRAME_ZERO,     /* free, all zero */
 };
 
 struct frame {
     u64 word;
 };
 
-#define FRAME_COUNT_MAX 0xFFFFFF
-#define FRAME_ORDER_MAX 9
+#define FRAME_COUNT_MAX   0xFFFFFF
+#define FRAME_ORDER_MAX   9
+#define FRAME_ORDER_GIANT 18 /* 1 GiB: the one order above */
+
+#define FRAME_FREE_BIT    0x80
+#define FRAME_NODE_SHIFT  16
+#define FRAME_NODE_MASK   0x0000000000FF0000 /* what a frame keeps all its life */
+#define FRAME_FLAGS_MASK  0x000000003F000000
 
 static inline struct frame frame_make(enum frame_owner owner, enum frame_state state,
                                       u32 order, u32 count)
@@ -72,7 +80,8 @@ static inline u32 frame_count_of(struct frame f)
     return (u32)(f.word >> 30 & FRAME_COUNT_MAX);
 }
 
-/* The auditor's: holders it has met so far, FRAME_TALLY_MAX or more. 0 unless it runs. */
+/* The auditor's: holders it has met so far, FRAME_TALLY_MAX or more. 0 unless it runs.
+ */
 #define FRAME_TALLY     (1UL << 24)
 #define FRAME_TALLY_MAX 7
 static inline u32 frame_tally_of(struct frame f)
@@ -87,6 +96,15 @@ static inline u32 frame_tally_of(struct frame f)
 static inline u32 frame_children_of(struct frame f)
 {
     return (u32)(f.word >> 54);
+}
+
+static inline u32 frame_node_of(struct frame f)
+{
+    return (u32)(f.word >> 16 & 255);
+}
+static inline bool frame_is_free(struct frame f)
+{
+    return (f.word & FRAME_FREE_BIT) != 0;
 }
 
 /* A word for people. Any context. */

@@ -42,7 +42,7 @@ static void spans_collect(void)
     }
 }
 
-/* The three arrays: where each starts and how many bytes an area takes in it. */
+/* The four arrays: where each starts and how many bytes an area takes in it. */
 static const struct {
     u64 base;
     u64 bytes_per_area;
@@ -50,6 +50,7 @@ static const struct {
     {FRAME_TABLE_BASE, AREA_FRAMES * sizeof(struct frame)},
     {FRAME_BITS_BASE, AREA_WORDS * sizeof(u64)},
     {FRAME_COUNTER_BASE, sizeof(u16)},
+    {FRAME_TREE_BASE, sizeof(struct tree) / TREE_AREAS},
 };
 
 struct need {
@@ -146,6 +147,7 @@ static struct {
     u64 large;
     u64 small;
     u64 end;
+    u64 tables; /* pages that became page tables */
 } run;
 
 static u64 run_take_page(void)
@@ -159,6 +161,7 @@ static u64 run_take_page(void)
 static enum status run_table_alloc(phys_t *out)
 {
     *out = phys_make(run_take_page());
+    run.tables++;
     memset(phys_to_ptr(*out), 0, PAGE_BYTES);
     return STATUS_OK;
 }
@@ -193,6 +196,6 @@ void frame_table_build(phys_t root, const struct pmm_use *uses, u32 use_count,
 
     struct page_space space = {.root = root, .source = &source};
     pieces_for_each(piece_map, &space);
-    *out = (struct frame_table_place){phys_make(base),
-                                      (run.small - base) >> PAGE_SHIFT};
+    *out = (struct frame_table_place){phys_make(base), (run.small - base) >> PAGE_SHIFT,
+                                      run.tables};
 }

@@ -17,8 +17,12 @@
 #define AREA_FRAMES        512
 #define AREA_WORDS         8 /* 64-bit words of its bit-field */
 
+#define TREE_ORDER         5 /* areas of a tree */
+#define TREE_AREAS         32
+
 #define FRAME_BITS_BASE    (FRAME_TABLE_BASE + 0x2000000000)
 #define FRAME_COUNTER_BASE (FRAME_TABLE_BASE + 0x3000000000)
+#define FRAME_TREE_BASE    (FRAME_TABLE_BASE + 0x3800000000)
 
 /* A run of neighbouring areas each of which holds some RAM. */
 struct area_span {
@@ -26,9 +30,17 @@ struct area_span {
     u64 end;
 };
 
+/* 32 areas. Its counters are one cache line, it is another. */
+struct tree {
+    u32 free;            /* frames in its open areas, or more for a moment */
+    u32 untouched_areas; /* areas not opened yet */
+    u32 holder;          /* index + 1 of the CPU that takes from it; 0: none */
+} ALIGNED(64);
+
 struct frame_table_place {
     phys_t base;
-    u64 frames;
+    u64 frames; /* page tables included */
+    u64 table_frames;
 };
 
 /* Finds contiguous RAM outside `uses`, maps the arrays there, and says what it took.
@@ -55,6 +67,20 @@ static inline u64 *area_bits(u64 area)
 static inline u16 *area_counter(u64 area)
 {
     return (u16 *)(uintptr_t)FRAME_COUNTER_BASE + area;
+}
+static inline struct tree *tree_at(u64 tree)
+{
+    return (struct tree *)(uintptr_t)FRAME_TREE_BASE + tree;
+}
+static inline struct tree *tree_of(u64 area)
+{
+    return tree_at(area >> TREE_ORDER);
+}
+/* The node of an area's frames: one until the firmware's tables are read. */
+static inline u32 area_node(u64 area)
+{
+    (void)area;
+    return 0;
 }
 
 #endif

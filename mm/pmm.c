@@ -7,19 +7,15 @@
  *   free   claim the head word -> zero the memory -> write the words -> clear bits
  *          -> raise the counter -> give n to `unpromised`
  *
- * The part about areas is in mm/pmm_area.c.
+ * Single frames go over the stack of the CPU (mm/pmm_stack.h), which does the same for
+ * many frames at once.
  */
 #include "mm/pmm.h"
 
-#include "kernel/arch/percpu.h"
-#include "kernel/base/atomic.h"
+#include "kernel/base/panic.h"
 #include "kernel/base/string.h"
-#include "mm/frame_table.h"
-#include "mm/pmm_internal.h"
+#include "mm/pmm_single.h"
 #include "mm/ram.h"
-
-/* Looks for a promised frame before its absence counts as a broken invariant. */
-#define PROMISE_TRIES 1000
 
 struct pmm pmm;
 
@@ -35,15 +31,24 @@ const char *frame_owner_name(enum frame_owner owner)
 
 const char *frame_state_name(enum frame_state state)
 {
-    static const char *const names[] = {"absent", "free (new)",  "free (zero)",
-                                        "used",   "used (tail)", "reserved"};
+    static const char *const names[] = {"absent",   "used",       "used (tail)",
+                                        "reserved", "free (new)", "free (zero)"};
     return (u32)state < ARRAY_COUNT(names) ? names[state] : "?";
+}
+
+bool owner_is_valid(enum frame_owner owner)
+{
+    return (u32)owner - 1 < OWNER_COUNT - 1;
+}
+
+bool order_is_valid(u32 order)
+{
+    return order <= FRAME_ORDER_MAX || order == FRAME_ORDER_GIANT;
 }
 
 /* --- pools --- */
 
-/* Takes n from *pool if it holds as many. */
-static bool pool_take(u64 *pool, u64 n)
+bool pool_take(u64 *pool, u64 n)
 {
     u64 have = atomic_load_u64(pool);
     while (have >= n)
@@ -52,181 +57,217 @@ static bool pool_take(u64 *pool, u64 n)
     return false;
 }
 
-/* Frame numbers may come from anywhere: beyond the direct map they would wrap. */
-static bool pfn_is_ram(pfn_t pfn, u64 frames)
-{
-    return pfn.raw < DIRECT_MAP_BYTES >> PAGE_SHIFT &&
-           ram_contains(pfn_to_phys(pfn), frames * PAGE_BYTES);
-}
-
-/* Takes n from pool, opening areas until it can. */
-static bool unpromised_take(u64 n)
+/* What all areas together cannot give is refused before one is opened for it. Areas
+ * move from `untouched` to `unpromised` in that order of addition, so the sum is never
+ * read too small; while it suffices and nothing is left to open, another CPU is
+ * opening. */
+bool unpromised_take(struct pmm_cpu *cpu, u64 n)
 {
     u64 area;
-    /* What all areas together cannot give is refused before one is opened for it. Areas
-     * move from `untouched` to `unpromised` in that order of addition, so the sum is
-     * never read too small. */
-    if (atomic_load_u64(&pmm.untouched) + atomic_load_u64(&pmm.unpromised) < n)
-        return false;
-    while (!pool_take(&pmm.unpromised, n))
-        if (!area_open_next(&area))
-            return pool_take(&pmm.unpromised, n);
-    return true;
+    while (atomic_load_u64(&pmm.untouched) + atomic_load_u64(&pmm.unpromised) >= n) {
+        if (pool_take(&pmm.unpromised, n))
+            return true;
+        if (!tree_open_next(cpu, &area))
+            cpu_pause();
+    }
+    return false;
+}
+
+bool pfn_is_open(pfn_t pfn, u64 frames)
+{
+    if (frames <= AREA_FRAMES && area_of(pfn) == percpu_frames()->known_area)
+        return true;
+    return pfn.raw < DIRECT_MAP_BYTES >> PAGE_SHIFT &&
+           ram_contains(pfn_to_phys(pfn), frames * PAGE_BYTES) &&
+           !(atomic_load_u16(area_counter(area_of(pfn))) &
+             (AREA_UNTOUCHED | AREA_OPENING));
 }
 
 /* --- blocks --- */
 
-/* Finds a block for which the pools have been charged already: where the last one came
- * from, else in a fresh area, and only then anywhere, because looking everywhere costs
- * some instructions for each 2 MiB of RAM. */
-static bool block_take(u32 order, bool may_open, pfn_t *out)
+/* A free frame that is not zero was written after it was freed. */
+static void frame_check_zero(pfn_t pfn, struct frame was)
 {
-    u64 *hint = &pmm.cpu[percpu()->index].hint;
-    if (area_take(*hint, order, out))
-        return true;
-    u64 area;
-    bool found = may_open && area_open_next(&area) && area_take(area, order, out);
-    if (!found)
-        found = any_area_take(order, out);
-    if (found)
-        *hint = area_of(*out);
-    return found;
+    const u64 *word = pfn_to_ptr(pfn);
+    for (u32 i = 0; i < PAGE_BYTES / sizeof(*word); i++)
+        if (word[i] != 0)
+            panic_code(
+                CODE_FR_08,
+                "free frame P:%#lx was written after its release: %#lx at offset "
+                "%#lx, expected 0; last owner %s",
+                pfn_to_phys(pfn).raw, word[i], i * sizeof(*word),
+                frame_owner_name(frame_owner_of(was)));
 }
 
-/* What the allocator does to the contents: frames are zeroed where their state does not
- * say that they are zero already, or left alone. */
-enum contents { CONTENTS_ZERO, CONTENTS_RAW };
+static void frame_contents(pfn_t pfn, struct frame was, enum contents contents)
+{
+    if (pmm.check && frame_state_of(was) == FRAME_ZERO)
+        frame_check_zero(pfn, was);
+    if (contents == CONTENTS_ZERO && frame_state_of(was) == FRAME_NEW)
+        memset(pfn_to_ptr(pfn), 0, PAGE_BYTES);
+}
 
-/* Makes the block its owner's. */
-static void block_own(pfn_t pfn, u32 order, enum frame_owner owner,
-                      enum contents contents)
+static void owned_add(enum frame_owner owner, u64 frames)
+{
+    u64 flags = irq_save();
+    atomic_add_own_u64(&percpu_frames()->owned[owner], frames);
+    irq_restore(flags);
+}
+
+/* Writes one word to all frames of a block behind its head. */
+static void tails_fill(struct frame *frame, u32 order, u64 word)
+{
+    u64 i = 1, count = 1UL << order;
+    for (; i < MIN(count, 8UL); i++)
+        frame[i].word = word;
+    for (; i < count; i += 8) {
+        frame[i].word = frame[i + 1].word = frame[i + 2].word = frame[i + 3].word =
+            word;
+        frame[i + 4].word = frame[i + 5].word = frame[i + 6].word = frame[i + 7].word =
+            word;
+    }
+}
+
+/* All words of a block say that it is free. */
+static bool words_are_free(const struct frame *frame, u32 order)
+{
+    u64 all = frame[0].word, i = 1, count = 1UL << order;
+    for (; i < MIN(count, 8UL); i++)
+        all &= frame[i].word;
+    for (; i < count; i += 8)
+        all &= frame[i].word & frame[i + 1].word & frame[i + 2].word &
+               frame[i + 3].word & frame[i + 4].word & frame[i + 5].word &
+               frame[i + 6].word & frame[i + 7].word;
+    return frame_is_free((struct frame){all});
+}
+
+void block_own(pfn_t pfn, u32 order, enum frame_owner owner, enum contents contents)
 {
     struct frame *frame = frame_at(pfn);
-    for (u32 i = 0; i < 1u << order; i++) {
-        ASSERT(frame_state_of(frame[i]) == FRAME_NEW ||
-               frame_state_of(frame[i]) == FRAME_ZERO);
-        if (contents == CONTENTS_ZERO && frame_state_of(frame[i]) == FRAME_NEW)
-            memset(pfn_to_ptr(pfn_add(pfn, i)), 0, PAGE_BYTES);
-        frame[i] = frame_make(owner, i == 0 ? FRAME_USED : FRAME_TAIL, order, i == 0);
-    }
-    atomic_fetch_add_u64(&pmm.owned[owner], 1u << order);
+    u64 node = frame->word & FRAME_NODE_MASK;
+    ASSERT(words_are_free(frame, order));
+    if (contents == CONTENTS_ZERO || pmm.check)
+        for (u64 i = 0; i < 1UL << order; i++)
+            frame_contents(pfn_add(pfn, i), frame[i], contents);
+    tails_fill(frame, order, node | frame_make(owner, FRAME_TAIL, order, 0).word);
+    atomic_store_u64(&frame->word, node | frame_make(owner, FRAME_USED, order, 1).word);
+    owned_add(owner, 1UL << order);
+}
+
+/* A block of several frames: where there are some in use, else in a fresh area; once
+ * more when this CPU's stack held what was missing. */
+static bool block_find(struct pmm_cpu *cpu, u32 order, pfn_t *out)
+{
+    do {
+        if (!unpromised_take(cpu, 1UL << order))
+            continue;
+        if (tree_take(cpu, order, true, out))
+            return true;
+        atomic_fetch_add_u64(&pmm.unpromised, 1UL << order);
+    } while (stack_drain(cpu));
+    return false;
 }
 
 static enum status block_alloc(u32 order, enum frame_owner owner,
                                enum contents contents, pfn_t *out)
 {
-    if (order > FRAME_ORDER_MAX || owner == OWNER_NONE || (u32)owner >= OWNER_COUNT)
+    if (!order_is_valid(order) || !owner_is_valid(owner))
         return STATUS_INVALID;
-    if (!unpromised_take(1u << order))
+    if (order == FRAME_ORDER_GIANT)
+        return giant_alloc(owner, contents, out);
+    u64 flags = irq_save();
+    struct pmm_cpu *cpu = percpu_frames();
+    bool found = order == 0 ? stack_take(cpu, out) : block_find(cpu, order, out);
+    irq_restore(flags);
+    if (!found)
         return STATUS_NO_MEMORY;
-    if (!block_take(order, true, out)) {
-        atomic_fetch_add_u64(&pmm.unpromised, 1u << order);
-        return STATUS_NO_MEMORY;
-    }
     block_own(*out, order, owner, contents);
     return STATUS_OK;
 }
 
 enum status pmm_alloc(u32 order, enum frame_owner owner, pfn_t *out)
 {
-    return block_alloc(order, owner, CONTENTS_ZERO, out);
+    struct frame was;
+    if (order != 0 || !owner_is_valid(owner) || !single_pop(owner, out, &was))
+        return block_alloc(order, owner, CONTENTS_ZERO, out);
+    if (frame_state_of(was) == FRAME_NEW)
+        memset(pfn_to_ptr(*out), 0, PAGE_BYTES);
+    return STATUS_OK;
 }
 
 enum status pmm_alloc_raw(u32 order, enum frame_owner owner, pfn_t *out)
 {
-    return block_alloc(order, owner, CONTENTS_RAW, out);
+    if (order != 0 || !owner_is_valid(owner) || !single_alloc_raw(owner, out))
+        return block_alloc(order, owner, CONTENTS_RAW, out);
+    return STATUS_OK;
 }
 
 /* Claims a used block for its release: the head word changes in one step, so that of
  * two frees of the same block one is refused. */
-static bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner)
+bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner, enum frame_state state)
 {
-    if (order > FRAME_ORDER_MAX || !IS_ALIGNED(pfn.raw, 1UL << order) ||
-        !pfn_is_ram(pfn, 1UL << order))
+    if (!order_is_valid(order) || !owner_is_valid(owner) ||
+        !IS_ALIGNED(pfn.raw, 1UL << order) || !pfn_is_open(pfn, 1UL << order))
         return false;
-    if (*area_counter(area_of(pfn)) & AREA_UNTOUCHED)
-        return false;
-    u64 expected = frame_make(owner, FRAME_USED, order, 1).word;
-    return atomic_compare_exchange_u64(&frame_at(pfn)->word, &expected,
-                                       frame_make(OWNER_NONE, FRAME_ZERO, 0, 0).word);
+    u64 *word = &frame_at(pfn)->word, have = atomic_load_u64(word);
+    do
+        if ((have & ~(FRAME_NODE_MASK | FRAME_FLAGS_MASK)) !=
+            frame_make(owner, FRAME_USED, order, 1).word)
+            return false;
+    while (!atomic_compare_exchange_u64(
+        word, &have, (have & FRAME_NODE_MASK) | frame_make(owner, state, 0, 0).word));
+    return true;
 }
 
-/* Puts a claimed block back into its area; the caller decides about the pool. */
-static void block_give(pfn_t pfn, u32 order, enum frame_owner owner,
-                       enum contents contents)
+/* The memory and the words of a claimed block become free; its bits do not yet. */
+void block_clear(pfn_t pfn, u32 order, enum frame_owner owner, enum frame_state state)
 {
-    enum frame_state state = contents == CONTENTS_ZERO ? FRAME_ZERO : FRAME_NEW;
-    if (contents == CONTENTS_ZERO)
-        memset(pfn_to_ptr(pfn), 0, (u64)PAGE_BYTES << order);
     struct frame *frame = frame_at(pfn);
-    for (u32 i = 0; i < 1u << order; i++)
-        frame[i] = frame_make(OWNER_NONE, state, 0, 0);
-    atomic_fetch_sub_u64(&pmm.owned[owner], 1u << order);
-    area_give(pfn, order);
-    pmm.cpu[percpu()->index].hint = area_of(pfn);
+    if (state == FRAME_ZERO)
+        memset(pfn_to_ptr(pfn), 0, (u64)PAGE_BYTES << order);
+    tails_fill(frame, order,
+               (frame->word & FRAME_NODE_MASK) | frame_make(owner, state, 0, 0).word);
 }
 
-static enum status block_free(pfn_t pfn, u32 order, enum frame_owner owner,
-                              enum contents contents)
+void block_give(pfn_t pfn, u32 order, enum frame_owner owner, u64 *pool)
 {
-    if (!block_claim(pfn, order, owner))
+    u64 flags = irq_save();
+    struct pmm_cpu *cpu = percpu_frames();
+    cpu->known_area = area_of(pfn);
+    atomic_add_own_u64(&cpu->owned[owner], -(1UL << order));
+    if (order == 0 && pool == &pmm.unpromised) {
+        stack_give(cpu, pfn);
+    } else {
+        tree_give(pfn, order);
+        atomic_fetch_add_u64(pool, 1UL << order);
+    }
+    irq_restore(flags);
+}
+
+enum status block_free(pfn_t pfn, u32 order, enum frame_owner owner,
+                       enum frame_state state, u64 *pool)
+{
+    if (!block_claim(pfn, order, owner, state))
         return pmm_refuse(pfn, order, owner);
-    block_give(pfn, order, owner, contents);
-    atomic_fetch_add_u64(&pmm.unpromised, 1u << order);
+    block_clear(pfn, order, owner, state);
+    block_give(pfn, order, owner, pool);
     return STATUS_OK;
 }
 
 enum status pmm_free(pfn_t pfn, u32 order, enum frame_owner owner)
 {
-    return block_free(pfn, order, owner, CONTENTS_ZERO);
+    if (order != 0 || !owner_is_valid(owner) ||
+        !single_claim(percpu_frames(), pfn, owner, FRAME_ZERO))
+        return block_free(pfn, order, owner, FRAME_ZERO, &pmm.unpromised);
+    memset(pfn_to_ptr(pfn), 0, PAGE_BYTES);
+    block_give(pfn, 0, owner, &pmm.unpromised);
+    return STATUS_OK;
 }
 
 enum status pmm_free_raw(pfn_t pfn, u32 order, enum frame_owner owner)
 {
-    return block_free(pfn, order, owner, CONTENTS_RAW);
-}
-
-/* --- promises --- */
-
-enum status pmm_promise(u64 frames)
-{
-    if (!unpromised_take(frames))
-        return STATUS_NO_MEMORY;
-    atomic_fetch_add_u64(&pmm.promised, frames);
-    return STATUS_OK;
-}
-
-void pmm_promise_return(u64 frames)
-{
-    /* A page fault that loses its race holds somebody's promise for a moment. */
-    bool had = false;
-    for (u32 tries = 0; !had && tries < PROMISE_TRIES; tries++)
-        had = pool_take(&pmm.promised, frames);
-    ASSERT(had);
-    atomic_fetch_add_u64(&pmm.unpromised, frames);
-}
-
-bool pmm_take_promised(enum frame_owner owner, pfn_t *out)
-{
-    if (!pool_take(&pmm.promised, 1))
-        return false;
-    /* The frame exists: open areas hold unpromised + promised free frames. Another CPU
-     * may hold a counter for a moment while it fails to find a large block, so look
-     * again a few times. */
-    bool found = false;
-    for (u32 tries = 0; !found && tries < PROMISE_TRIES; tries++)
-        found = block_take(0, false, out);
-    ASSERT(found);
-    block_own(*out, 0, owner, CONTENTS_ZERO);
-    return true;
-}
-
-enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
-{
-    if (!block_claim(pfn, 0, owner))
-        return pmm_refuse(pfn, 0, owner);
-    block_give(pfn, 0, owner, CONTENTS_ZERO);
-    atomic_fetch_add_u64(&pmm.promised, 1);
+    if (order != 0 || !owner_is_valid(owner) || !single_free_raw(pfn, owner))
+        return block_free(pfn, order, owner, FRAME_NEW, &pmm.unpromised);
     return STATUS_OK;
 }
 
@@ -234,20 +275,34 @@ enum status pmm_free_to_promise(pfn_t pfn, enum frame_owner owner)
 
 struct frame pmm_frame(pfn_t pfn)
 {
-    if (pmm.total == 0 || !pfn_is_ram(pfn, 1))
+    if (pmm.total == 0 || pfn.raw >= DIRECT_MAP_BYTES >> PAGE_SHIFT ||
+        !ram_contains(pfn_to_phys(pfn), PAGE_BYTES))
         return frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0);
-    if (*area_counter(area_of(pfn)) & AREA_UNTOUCHED)
+    if (!pfn_is_open(pfn, 1))
         return frame_make(OWNER_NONE, FRAME_NEW, 0, 0);
     return (struct frame){atomic_load_u64(&frame_at(pfn)->word)};
 }
 
 void pmm_stats_get(struct pmm_stats *out)
 {
+    memset(out, 0, sizeof(*out));
     out->total = pmm.total;
     out->promised = atomic_load_u64(&pmm.promised);
     out->untouched = atomic_load_u64(&pmm.untouched);
-    out->free = atomic_load_u64(&pmm.unpromised) + out->promised + out->untouched;
     out->refused = atomic_load_u64(&pmm.refused);
     for (u32 i = 0; i < OWNER_COUNT; i++)
         out->owned[i] = atomic_load_u64(&pmm.owned[i]);
+    for (u32 cpu = 0; cpu < CPU_MAX; cpu++) {
+        const struct pmm_cpu *one = pmm.cpu[cpu];
+        if (!one)
+            continue;
+        out->stacked += stack_frames(one);
+        out->colour_missed += one->colour_missed;
+        for (u32 i = 0; i < OWNER_COUNT; i++)
+            out->owned[i] += atomic_load_relaxed_u64(&one->owned[i]);
+    }
+    out->colours = pmm.colours;
+    out->metadata = out->owned[OWNER_FRAME_TABLE] - pmm.table_frames;
+    out->free = atomic_load_u64(&pmm.unpromised) + out->promised + out->untouched +
+                out->stacked;
 }

@@ -11,6 +11,8 @@
 #include "mm/pmm_internal.h"
 #include "mm/ram.h"
 
+static struct pmm_cpu boot_cpu;
+
 /* Frames of an area that are not RAM become taken and ABSENT; returns how many are RAM.
  */
 static u16 area_punch_holes(u64 area)
@@ -37,16 +39,29 @@ static void area_open_partial(u64 area)
     area_words_init(area);
     bool whole = ram_contains(phys_make(area << PAGE_2M_SHIFT), PAGE_2M_BYTES);
     *counter = whole ? AREA_FRAMES : area_punch_holes(area);
+    tree_of(area)->free += *counter;
+    tree_of(area)->untouched_areas--;
     pmm.untouched -= *counter;
     pmm.unpromised += *counter;
 }
 
-/* Counters of a span: 512 untouched frames each; areas that RAM fills in part are
- * opened. */
+/* Areas of a tree that are no RAM have nothing, free or untouched, for ever. */
+static void trees_clear(const struct area_span *span)
+{
+    for (u64 tree = span->first >> TREE_ORDER; tree <= (span->end - 1) >> TREE_ORDER;
+         tree++) {
+        memset(tree_at(tree), 0, sizeof(struct tree));
+        memset(area_counter(tree << TREE_ORDER), 0, TREE_AREAS * sizeof(u16));
+    }
+}
+
+/* Counters of a span: 512 untouched frames each. */
 static void span_init(const struct area_span *span)
 {
-    for (u64 area = span->first; area < span->end; area++)
+    for (u64 area = span->first; area < span->end; area++) {
         *area_counter(area) = AREA_UNTOUCHED | AREA_FRAMES;
+        tree_of(area)->untouched_areas++;
+    }
 }
 
 static void rims_open(void)
@@ -70,6 +85,7 @@ static void area_reserve_whole(u64 area, struct frame word)
     for (u32 i = 0; i < AREA_WORDS; i++)
         area_bits(area)[i] = ~0UL;
     *area_counter(area) = 0;
+    tree_of(area)->untouched_areas--;
     pmm.untouched -= AREA_FRAMES;
     pmm.owned[frame_owner_of(word)] += AREA_FRAMES;
 }
@@ -96,6 +112,7 @@ static void area_reserve(u64 first, u64 count, enum frame_owner owner,
         area_bits(area)[n % AREA_FRAMES / 64] |= 1UL << (n % 64);
     }
     *area_counter(area) -= (u16)count;
+    tree_of(area)->free -= (u32)count;
     pmm.unpromised -= count;
     pmm.owned[owner] += count;
 }
@@ -135,14 +152,60 @@ static void low_reserve(void)
     }
 }
 
+/* --- CPUs --- */
+
+static void cpu_join(struct percpu *cpu, struct pmm_cpu *part)
+{
+    memset(part, 0, sizeof(*part));
+    part->limit = pmm.colours != 0 || pmm.check ? 0 : PMM_STACK_FRAMES;
+    part->known_area = PMM_NO_AREA;
+    part->tree = PMM_NO_TREE;
+    cpu->frames = part;
+    pmm.cpu[cpu->index] = part;
+}
+
+enum status pmm_cpu_start(struct percpu *cpu)
+{
+    STATIC_ASSERT(sizeof(struct pmm_cpu) <= PAGE_BYTES, "a CPU's part is one frame");
+    pfn_t pfn;
+    ASSERT(cpu->index < CPU_MAX && !pmm.cpu[cpu->index]);
+    enum status status = pmm_alloc(0, OWNER_FRAME_TABLE, &pfn);
+    if (status == STATUS_OK)
+        cpu_join(cpu, pfn_to_ptr(pfn));
+    return status;
+}
+
+/* --- the first minute --- */
+
+/* All but what pmm_configure said. */
+static void pmm_reset(void)
+{
+    u32 colours = pmm.colours;
+    bool check = pmm.check;
+    memset(&pmm, 0, sizeof(pmm));
+    pmm.colours = colours;
+    pmm.check = check;
+}
+
+enum status pmm_configure(u64 colours, bool check)
+{
+    if (colours > PMM_COLOURS_MAX || (colours & (colours - 1)) != 0 || pmm.total != 0)
+        return STATUS_INVALID;
+    pmm.colours = colours > 1 ? (u32)colours : 0;
+    pmm.check = check;
+    return STATUS_OK;
+}
+
 void pmm_init(phys_t root, const struct pmm_use *uses, u32 use_count)
 {
     struct frame_table_place place;
     frame_table_build(root, uses, use_count, &place);
 
-    memset(&pmm, 0, sizeof(pmm));
+    pmm_reset();
     pmm.total = ram_bytes() >> PAGE_SHIFT;
     pmm.untouched = pmm.total;
+    for (u32 i = 0; i < area_span_count(); i++)
+        trees_clear(area_span_at(i));
     for (u32 i = 0; i < area_span_count(); i++)
         span_init(area_span_at(i));
     rims_open();
@@ -151,11 +214,10 @@ void pmm_init(phys_t root, const struct pmm_use *uses, u32 use_count)
         use_reserve(&uses[i]);
     use_reserve(&(struct pmm_use){place.base, place.frames, OWNER_FRAME_TABLE});
 
-    pmm.open_span = area_span_count();
-    pmm.open_end = area_span_at(pmm.open_span - 1)->end;
-    spin_init(&pmm.open_lock, "frame areas");
-    for (u32 i = 0; i < CPU_MAX; i++)
-        pmm.cpu[i].hint = pmm.open_end - 1;
+    pmm.table_frames = place.table_frames;
+    pmm.fresh_tree = (area_span_at(area_span_count() - 1)->end - 1) >> TREE_ORDER;
+    spin_init(&pmm.low_lock, "frames below 1 MiB");
+    cpu_join(percpu(), &boot_cpu);
 }
 
 void pmm_loader_reclaim(void)
@@ -193,14 +255,14 @@ static enum status low_range_move(pfn_t first, u64 frames, struct frame from,
     u64 end = HIGH_MEMORY_PHYS >> PAGE_SHIFT;
     if (frames == 0 || first.raw == 0 || first.raw >= end || frames > end - first.raw)
         return STATUS_RANGE;
-    u64 flags = spin_lock_irqsave(&pmm.open_lock);
+    u64 flags = spin_lock_irqsave(&pmm.low_lock);
     enum status status = low_range_is(first, frames, from) ? STATUS_OK : STATUS_BUSY;
     if (status == STATUS_OK) {
         low_range_set(first, frames, to);
         atomic_fetch_sub_u64(&pmm.owned[frame_owner_of(from)], frames);
         atomic_fetch_add_u64(&pmm.owned[frame_owner_of(to)], frames);
     }
-    spin_unlock_irqrestore(&pmm.open_lock, flags);
+    spin_unlock_irqrestore(&pmm.low_lock, flags);
     return status;
 }
 

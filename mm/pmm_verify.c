@@ -8,12 +8,13 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
 #include "mm/frame_table.h"
-#include "mm/pmm_internal.h"
+#include "mm/pmm_stack.h"
 #include "mm/ram.h"
 
 struct pmm_sums {
     u64 free; /* in open areas */
     u64 untouched;
+    u64 stacked; /* free by their words, taken by their bits */
     u64 owned[OWNER_COUNT];
 };
 
@@ -48,9 +49,10 @@ static void area_sum(u64 area, struct pmm_sums *sums)
         enum frame_state state = frame_state_of(frame);
         bool taken = area_bits(area)[i / 64] >> (i % 64) & 1;
         bool free = state == FRAME_NEW || state == FRAME_ZERO;
-        area_check(taken != free, area, "bit and state of a frame disagree", state,
+        area_check(taken || free, area, "bit and state of a frame disagree", state,
                    taken);
         clear += !taken;
+        sums->stacked += taken && free;
         if (state == FRAME_ZERO)
             area_check(frame_is_zero(pfn), area,
                        "words of a free frame that are not zero", 1, 0);
@@ -64,21 +66,59 @@ static void area_sum(u64 area, struct pmm_sums *sums)
     sums->free += clear;
 }
 
+/* A tree's counts against its areas'; every tree of a span, some of them twice. */
+static void trees_check(const struct area_span *span)
+{
+    for (u64 tree = span->first >> TREE_ORDER; tree <= (span->end - 1) >> TREE_ORDER;
+         tree++) {
+        u32 free = 0, untouched = 0;
+        for (u32 i = 0; i < TREE_AREAS; i++) {
+            u64 area = (tree << TREE_ORDER) + i;
+            free += area_free(area);
+            untouched += (*area_counter(area) & AREA_UNTOUCHED) != 0;
+        }
+        area_check(free == tree_at(tree)->free, tree << TREE_ORDER,
+                   "free frames of its tree", tree_at(tree)->free, free);
+        area_check(untouched == tree_at(tree)->untouched_areas, tree << TREE_ORDER,
+                   "untouched areas of its tree", tree_at(tree)->untouched_areas,
+                   untouched);
+    }
+}
+
+/* What lies on a stack is free by its word and taken by its bit. Their number tells
+ * that nothing lies there twice, or in two places. */
+static void stacks_check(u64 expected)
+{
+    u64 stacked = 0;
+    for (u32 cpu = 0; cpu < CPU_MAX; cpu++)
+        if (pmm.cpu[cpu])
+            stacked += stack_frames(pmm.cpu[cpu]);
+    if (stacked != expected)
+        panic_code(CODE_FR_03,
+                   "%lu frames lie on the CPUs' stacks, %lu look as if they did",
+                   stacked, expected);
+}
+
 void pmm_verify(void)
 {
     struct pmm_sums sums;
     memset(&sums, 0, sizeof(sums));
-    for (u32 i = 0; i < area_span_count(); i++)
+    for (u32 i = 0; i < area_span_count(); i++) {
         for (u64 area = area_span_at(i)->first; area < area_span_at(i)->end; area++)
             area_sum(area, &sums);
+        trees_check(area_span_at(i));
+    }
+    stacks_check(sums.stacked);
 
-    u64 total = sums.free + sums.untouched;
+    struct pmm_stats stats;
+    pmm_stats_get(&stats);
+    u64 total = sums.free + sums.untouched + sums.stacked;
     for (u32 i = 0; i < OWNER_COUNT; i++) {
         total += sums.owned[i];
-        if (sums.owned[i] != atomic_load_u64(&pmm.owned[i]))
+        if (sums.owned[i] != stats.owned[i])
             panic_code(CODE_FR_03, "owner %s has %lu frames, its counter says %lu",
                        frame_owner_name((enum frame_owner)i), sums.owned[i],
-                       pmm.owned[i]);
+                       stats.owned[i]);
     }
     if (sums.untouched != pmm.untouched || sums.free != pmm.unpromised + pmm.promised)
         panic_code(CODE_FR_03,

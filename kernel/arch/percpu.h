@@ -17,6 +17,7 @@
 #include "kernel/base/types.h"
 
 struct trap_expectation;
+struct pmm_cpu;
 
 /* The most CPUs that arrays indexed by CPU have room for. */
 #define CPU_MAX           256
@@ -54,6 +55,7 @@ struct percpu {
     u64 stack_top;
     u64 death_stack_top; /* where the report of a death runs; 0: where it happened */
     struct trap_expectation *expectation; /* kernel/trap.h; NULL outside self-tests */
+    struct pmm_cpu *frames; /* mm/pmm_internal.h: this CPU's part of the allocator */
     u64 interrupt_count;
     u64 exception_count;
     struct tss tss;
@@ -75,6 +77,17 @@ static inline struct percpu *percpu(void)
 
     __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu));
     return cpu;
+}
+
+/* This CPU's part of the frame allocator, in one instruction. */
+static inline struct pmm_cpu *percpu_frames(void)
+{
+    struct pmm_cpu *frames;
+
+    __asm__ volatile("movq %%gs:%c1, %0"
+                     : "=r"(frames)
+                     : "i"(offsetof(struct percpu, frames)));
+    return frames;
 }
 
 /* As percpu(), for the path of death: when GS base is not a block (it was never set, or

@@ -74,6 +74,7 @@
     CODE(FR, 5, "a frame is freed by another than its owner")                         \
     CODE(FR, 6, "a frame is freed with another order than it was given")              \
     CODE(FR, 7, "what is freed is not the first frame of a block")                    \
+    CODE(FR, 8, "a free frame was written after its release")                         \
     CODE(GP, 1, "memory operand at a non-canonical address")                          \
     CODE(GP, 2, "a segment selector or gate was refused")                             \
     CODE(GP, 3, "a model-specific register was refused")                              \

@@ -74,8 +74,12 @@ def show_frames(argument=''):
           f"{int(pmm['promised'])} promised, {int(pmm['untouched'])} never touched, "
           f"{int(pmm['refused'])} frees refused")
     names = enum_names('frame_owner', 'OWNER_')
+    # Each CPU counts differences: what one gave another may have taken.
+    parts = [pmm] + [part.dereference() for part in
+                     (pmm['cpu'][i] for i in range(pmm['cpu'].type.range()[1] + 1))
+                     if int(part)]
     for owner in range(pmm['owned'].type.range()[1] + 1):
-        count = int(pmm['owned'][owner])
+        count = sum(int(part['owned'][owner]) for part in parts) % 2 ** 64
         if count:
             print(f'  {names.get(owner, owner):12} {count:9} frames {kib(count):>12}')
 

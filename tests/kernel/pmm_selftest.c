@@ -106,6 +106,8 @@ static bool frame_is_zero(pfn_t pfn)
 void test_frames_zeroed(struct selftest *t)
 {
     pfn_t pfn, again;
+    struct pmm_stats stats;
+    pmm_stats_get(&stats);
     for (u32 round = 0; round < 4; round++) {
         CHECK_EQUAL(t, pmm_alloc(2, OWNER_TEST, &pfn), STATUS_OK);
         for (u32 i = 0; i < 4; i++)
@@ -124,7 +126,8 @@ void test_frames_zeroed(struct selftest *t)
     CHECK_EQUAL(t, pmm_free_raw(pfn, 0, OWNER_TEST), STATUS_OK);
     CHECK_EQUAL(t, frame_state_of(pmm_frame(pfn)), FRAME_NEW);
     CHECK_EQUAL(t, pmm_alloc(0, OWNER_TEST, &again), STATUS_OK);
-    CHECK_EQUAL(t, again.raw, pfn.raw);
+    if (stats.colours == 0)
+        CHECK_EQUAL(t, again.raw, pfn.raw);
     CHECK(t, frame_is_zero(again));
     CHECK_EQUAL(t, pmm_free(again, 0, OWNER_TEST), STATUS_OK);
 }
@@ -205,6 +208,124 @@ void test_frames_promises(struct selftest *t)
     CHECK_EQUAL(t, now.promised, before.promised);
     CHECK_EQUAL(t, now.free, before.free);
     pmm_verify();
+}
+
+/* Colour by colour, whatever is on the stack: needs a boot with colour=N. */
+void test_frames_colours(struct selftest *t)
+{
+    static pfn_t taken[8 * PMM_COLOURS_MAX];
+    struct pmm_stats before, after;
+    pmm_stats_get(&before);
+    if (before.colours == 0) {
+        selftest_skip(t, "colour=N is not set");
+        return;
+    }
+    for (u64 i = 0; i < 8 * before.colours; i++)
+        CHECK_EQUAL(t, pmm_alloc(0, OWNER_TEST, &taken[i]), STATUS_OK);
+    pmm_stats_get(&after);
+    if (after.colour_missed == before.colour_missed)
+        for (u64 i = 1; i < 8 * before.colours; i++)
+            CHECK_EQUAL(t, taken[i].raw % before.colours,
+                        (taken[i - 1].raw + 1) % before.colours);
+    else /* memory this small may lack a colour; then the allocator says so */
+        CHECK(t, before.total < MIB(32) / PAGE_BYTES);
+    selftest_note("%lu colours in turn, %lu missed", before.colours,
+                  after.colour_missed);
+    for (u64 i = 0; i < 8 * before.colours; i++)
+        CHECK_EQUAL(t, pmm_free(taken[i], 0, OWNER_TEST), STATUS_OK);
+    pmm_verify();
+}
+
+/* Runs of any length and place, and a block of 1 GiB where there is one. */
+void test_frames_runs(struct selftest *t)
+{
+    struct pmm_stats before, now;
+    pfn_t run, none;
+    pmm_stats_get(&before);
+    struct pmm_request request = {.frames = 77,
+                                  .align_frames = 16,
+                                  .low = pfn_make(0x200),
+                                  .high = pfn_make(0x100000),
+                                  .node = 0,
+                                  .owner = OWNER_TEST};
+    CHECK_EQUAL(t, pmm_run_alloc(&request, &run), STATUS_OK);
+    CHECK(t, IS_ALIGNED(run.raw, 16UL) && run.raw >= 0x200 && run.raw + 77 <= 0x100000);
+    for (u32 i = 0; i < 77; i++)
+        CHECK(t, frame_is_zero(pfn_add(run, i)) &&
+                     frame_owner_of(pmm_frame(pfn_add(run, i))) == OWNER_TEST);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, before.free - now.free, 77);
+    CHECK_EQUAL(t, pmm_run_free(run, 70, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_run_free(pfn_add(run, 1), 76, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_run_free(run, 77, OWNER_HEAP), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_run_free(run, 77, OWNER_TEST), STATUS_OK);
+    CHECK_EQUAL(t, pmm_run_free(run, 77, OWNER_TEST), STATUS_INVALID);
+    request.frames = 0;
+    CHECK_EQUAL(t, pmm_run_alloc(&request, &none), STATUS_INVALID);
+    request.frames = before.total + 1;
+    CHECK_EQUAL(t, pmm_run_alloc(&request, &none), STATUS_NO_MEMORY);
+    request.frames = 1;
+    request.align_frames = 3;
+    CHECK_EQUAL(t, pmm_run_alloc(&request, &none), STATUS_INVALID);
+    request.align_frames = 1;
+    request.node = 1; /* there is only node 0 */
+    CHECK_EQUAL(t, pmm_run_alloc(&request, &none), STATUS_NO_MEMORY);
+    request.low = request.high;
+    CHECK_EQUAL(t, pmm_run_alloc(&request, &none), STATUS_RANGE);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, now.free, before.free);
+    pmm_verify();
+}
+
+static bool free_giant_exists(void)
+{
+    struct phys_range range;
+    for (u32 i = 0; ram_range(i, &range); i++)
+        if (ALIGN_UP(MAX(range.base.raw, (u64)GIB(1)), GIB(1)) + GIB(1) <=
+            range.base.raw + range.bytes)
+            return true;
+    return false;
+}
+
+void test_frames_giant(struct selftest *t)
+{
+    pfn_t pfn;
+    struct pmm_stats before, now;
+    pmm_stats_get(&before);
+    CHECK_EQUAL(t, pmm_alloc_raw(FRAME_ORDER_MAX + 1, OWNER_TEST, &pfn),
+                STATUS_INVALID);
+    enum status status = pmm_alloc_raw(FRAME_ORDER_GIANT, OWNER_TEST, &pfn);
+    if (status == STATUS_NO_MEMORY && !free_giant_exists()) {
+        selftest_skip(t, "no free GiB that is aligned");
+        return;
+    }
+    CHECK_EQUAL(t, status, STATUS_OK);
+    if (status != STATUS_OK)
+        return;
+    CHECK(t, IS_ALIGNED(pfn.raw, 1UL << FRAME_ORDER_GIANT));
+    CHECK(t, ram_contains(pfn_to_phys(pfn), GIB(1)));
+    CHECK_EQUAL(t, frame_order_of(pmm_frame(pfn)), FRAME_ORDER_GIANT);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, before.free - now.free, 1UL << FRAME_ORDER_GIANT);
+    CHECK_EQUAL(t, pmm_free_raw(pfn, FRAME_ORDER_MAX, OWNER_TEST), STATUS_INVALID);
+    CHECK_EQUAL(t, pmm_free_raw(pfn, FRAME_ORDER_GIANT, OWNER_TEST), STATUS_OK);
+    pmm_stats_get(&now);
+    CHECK_EQUAL(t, now.free, before.free);
+    pmm_verify();
+}
+
+/* Arrays beside RAM: 8 bytes of words, 1/8 of bits, and a little; rounding to pages is
+ * more than that only in small machines. */
+void test_frames_metadata(struct selftest *t)
+{
+    struct pmm_stats stats;
+    pmm_stats_get(&stats);
+    u64 bytes = stats.metadata * PAGE_BYTES;
+    selftest_note("frame metadata %lu bytes for %lu frames: %lu.%03lu each", bytes,
+                  stats.total, bytes / stats.total, bytes * 1000 / stats.total % 1000);
+    u64 rounding = area_span_count() * 8 * PAGE_BYTES;
+    bool large = stats.total >= MIB(500) / PAGE_BYTES;
+    CHECK(t, bytes * 10 <= stats.total * 82 + (large ? 0 : 10 * rounding));
 }
 
 /* --- all frames --- */
