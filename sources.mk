@@ -32,7 +32,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
-	$(addprefix kernel/,trap.c trap_explain.c death.c lastboot.c \
+	$(addprefix kernel/,trap.c trap_explain.c death.c high_check.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
 	report_json.c report_sums.c selftest.c symbols.c \

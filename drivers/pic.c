@@ -79,10 +79,21 @@ bool pic_is_masked(u32 irq)
     return (masks >> irq & 1) != 0;
 }
 
-static bool in_service(u16 port, u32 line)
+static u8 service_read(u16 port)
 {
     outb(port, OCW3_READ_ISR);
-    return (inb(port) >> line & 1) != 0;
+    return inb(port);
+}
+
+static bool in_service(u16 port, u32 line)
+{
+    return (service_read(port) >> line & 1) != 0;
+}
+
+u16 pic_in_service(void)
+{
+    return (u16)(service_read(PORT_MASTER_COMMAND) | service_read(PORT_SLAVE_COMMAND)
+                                                         << LINES_PER_CHIP);
 }
 
 bool pic_begin(u32 irq)

@@ -11,6 +11,7 @@
 
 #define PIC_VECTOR_FIRST 0x20
 #define PIC_LINES        16
+#define PIC_VECTOR_BIOS  8 /* where the BIOS leaves the first eight lines */
 
 /* Interrupts off. Once. */
 void pic_init(void);
@@ -26,5 +27,8 @@ bool pic_begin(u32 irq);
 void pic_end(u32 irq);
 
 u64 pic_spurious_count(void);
+
+/* The lines that are being served now, a bit each. Any context. */
+u16 pic_in_service(void);
 
 #endif

@@ -22,6 +22,7 @@
 #include "kernel/death.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
+#include "kernel/high_check.h"
 #include "kernel/init_order.h"
 #include "kernel/lastboot.h"
 #include "kernel/modules.h"
@@ -88,6 +89,7 @@ static void identity_drop(void)
     init_needs(INIT_HIGH, INIT_RAM);
     init_needs(INIT_HIGH, INIT_CPU);
     u64 *root = phys_to_ptr(phys_make(handover.root_phys));
+    high_check_tables();
     /* One last look through it, so that a forgotten flush would be seen below. */
     (void)*(volatile u8 *)handover.info.kernel_phys;
     root[0] = 0;
@@ -338,6 +340,7 @@ NORETURN void kernel_main(void)
     BREAK(MOVED);
     recorder_start();
     console_start();
+    high_check_stack(__builtin_frame_address(0));
     cpu_start();
     ram_start();
     identity_drop();

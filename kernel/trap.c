@@ -137,15 +137,26 @@ static void exception_dispatch(struct percpu *cpu, struct trap_frame *frame)
     cpu->no_fault_depth -= forbids;
 }
 
+static NORETURN void misframed_die(struct trap_frame *frame)
+{
+    frame->vector &= ~(u64)VECTOR_MISFRAMED;
+    frame->entry_flags |= TRAP_MISFRAMED;
+    trap_die(frame);
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
     struct percpu *cpu = percpu();
 
     cpu->trap_depth++;
+    if (cpu->trap_depth > TRAP_DEPTH_MAX)
+        trap_die(frame);
     if (frame->vector < EXCEPTION_COUNT)
         exception_dispatch(cpu, frame);
-    else
+    else if (frame->vector < VECTOR_COUNT)
         interrupt_dispatch(cpu, frame->vector);
+    else
+        misframed_die(frame);
     cpu->trap_depth--;
 }
 
@@ -153,5 +164,6 @@ void trap_init(void)
 {
     idt_init(trap_dispatch);
     idt_load();
+    idt_check();
     nmi_enable();
 }

@@ -3,6 +3,7 @@
  * Explanations of all vectors but #PF and #GP, and what the three have in common.
  */
 #include "kernel/trap_explain.h"
+#include "drivers/pic.h"
 #include "kernel/arch/backtrace.h"
 #include "kernel/arch/idt.h"
 #include "kernel/base/format.h"
@@ -190,9 +191,56 @@ static void explain_other(const struct trap_frame *frame, struct trap_explanatio
                "raised by the return to ring 3 itself: its frame is bad");
 }
 
+/* Stub and CPU did not push the same: the stub table was checked, so a frame without
+ * the error code of its exception is no exception's. */
+static void explain_misframed(const struct trap_frame *frame,
+                              struct trap_explanation *out)
+{
+    char who[SYMBOL_TEXT_BYTES];
+
+    symbol_text(frame->rip, who);
+    if (vector_has_code(frame->vector)) {
+        trap_explain_bios_line(frame, out);
+        return;
+    }
+    out->code = CODE_TR_02;
+    format(
+        out->sentence, sizeof(out->sentence),
+        "the frame of vector %lu (%s) at %s is one word off: its stub pushed a 0 and "
+        "something else an error code",
+        frame->vector, vector_name(frame->vector), who);
+}
+
+void trap_explain_bios_line(const struct trap_frame *frame,
+                            struct trap_explanation *out)
+{
+    char who[SYMBOL_TEXT_BYTES];
+    u64 line = frame->vector - PIC_VECTOR_BIOS;
+
+    out->code = CODE_TR_01;
+    if (line < PIC_LINES / 2)
+        format(
+            out->sentence, sizeof(out->sentence),
+            "interrupt at vector %lu, that of a %s, at %s: IRQ %lu%s of a PIC that was "
+            "not remapped",
+            frame->vector, vector_name(frame->vector), symbol_text(frame->rip, who),
+            line, line == 0 ? ", the timer," : "");
+    else
+        format(out->sentence, sizeof(out->sentence),
+               "interrupt at vector %lu, that of a %s, at %s", frame->vector,
+               vector_name(frame->vector), symbol_text(frame->rip, who));
+    format(out->cause, sizeof(out->cause),
+           "interrupts were on (IF %lu) before the interrupt controllers were set up",
+           frame->rflags >> 9 & 1);
+}
+
 void trap_explain(const struct trap_frame *frame, struct trap_explanation *out)
 {
     memset(out, 0, sizeof(*out));
+    if (frame->entry_flags & TRAP_MISFRAMED) {
+        explain_misframed(frame, out);
+        return;
+    }
     switch (frame->vector) {
     case VECTOR_PAGE_FAULT:
         trap_explain_page_fault(frame, out);

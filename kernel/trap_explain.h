@@ -13,6 +13,10 @@
 #define TRAP_SENTENCE_BYTES 192
 #define TRAP_CAUSE_BYTES    96
 
+/* A trap may come inside a trap: a demand fault inside an interrupt, an NMI on top.
+ * More than so many only when a handler raises what it handles. */
+#define TRAP_DEPTH_MAX      12
+
 struct trap_explanation {
     enum code code;
     bool has_address; /* address is what the walk should show */
@@ -30,6 +34,10 @@ const char *trap_error_words(const struct trap_frame *frame, char *out, u64 out_
 /* What kind of place a kernel address is: "kernel text", "the direct map of P:...",
  * ...; returns out. */
 const char *trap_place_text(u64 virt, char *out, u64 out_bytes);
+
+/* A line of the interrupt controllers at the vector where the BIOS left it. */
+void trap_explain_bios_line(const struct trap_frame *frame,
+                            struct trap_explanation *out);
 
 /* For trap_explain only: the parts. */
 void trap_explain_page_fault(const struct trap_frame *frame,

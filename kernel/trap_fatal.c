@@ -3,6 +3,7 @@
  * Printing a fatal trap.
  */
 #include "kernel/trap_fatal.h"
+#include "drivers/pic.h"
 #include "kernel/arch/control.h"
 #include "kernel/arch/idt.h"
 #include "kernel/arch/instr.h"
@@ -173,11 +174,37 @@ static void explain_nmi(struct trap_explanation *out)
            code_text(out->code), reason);
 }
 
+/* Vectors 9 and 15 have no error code to be missed, and no CPU of today raises them:
+ * the controller knows whether the interrupt is its own. */
+static bool is_bios_line(const struct trap_frame *frame)
+{
+    u64 line = frame->vector - PIC_VECTOR_BIOS;
+
+    return (frame->vector == 9 || frame->vector == 15) &&
+           (pic_in_service() >> line & 1) != 0;
+}
+
+/* The sentence of the newest trap, with what is worse than it in front. */
+static void explain_nesting(struct trap_explanation *out)
+{
+    char sentence[TRAP_SENTENCE_BYTES];
+
+    format(sentence, sizeof(sentence), "%s", out->sentence);
+    out->code = CODE_TR_03;
+    format(out->sentence, sizeof(out->sentence),
+           "%u traps are nested, each raised inside the handler of the one before: %s",
+           percpu_or_boot()->trap_depth, sentence);
+}
+
 static void explain(void)
 {
     struct trap_explanation *out = &fatal.explanation;
 
     trap_explain(fatal.frame, out);
+    if (is_bios_line(fatal.frame))
+        trap_explain_bios_line(fatal.frame, out);
+    if (percpu_or_boot()->trap_depth > TRAP_DEPTH_MAX)
+        explain_nesting(out);
     if (fatal.frame->vector == VECTOR_NMI)
         explain_nmi(out);
     if (fatal.frame->vector == VECTOR_MACHINE_CHECK) {

@@ -31,6 +31,7 @@ MSR_GS_BASE       equ 0xC0000101
 VECTOR_PAGE_FAULT equ 14
 TRAP_GS_SWAPPED   equ 1
 TRAP_IN_IRETQ     equ 2
+TRAP_MISFRAMED    equ 0x100     ; in the vector, for trap_dispatch
 STUB_BYTES        equ 16
 
 ; Vectors for which the CPU pushes an error code: 8, 10-14, 17, 21, 29, 30.
@@ -119,6 +120,39 @@ trap_stubs:
 %%done:
 %endmacro
 
+; The CPU aligns the stack before it pushes, so five words and six end differently, and with the
+; right number of words from the stub RSP is a multiple of 16 here. A word too few: a device's
+; interrupt at the vector of an exception that has an error code. One too many: the stub's list
+; is wrong. Makes the frame whole, so that it can be told. Out of the way of good traps.
+; In: what it must come back to.
+%macro frame_repair 1
+    lea rsi, [rsp]
+    mov ecx, [PUSHED(vector)]
+    mov eax, 1
+    shl eax, cl
+    and eax, ERROR_CODE_VECTORS
+    jz %%remove
+    ; Insert: registers and vector one word down, 0 for the code.
+    sub rsp, 8
+    mov rdi, rsp
+    mov ecx, 16
+    rep movsq
+    mov qword [PUSHED(error_code)], 0
+    jmp %%done
+%%remove:
+    ; The stub's 0 goes: registers and vector one word up, the last first.
+    lea rdi, [rsp + 16 * 8]
+    lea rsi, [rsp + 15 * 8]
+    mov ecx, 16
+    std
+    rep movsq
+    cld
+    add rsp, 8
+%%done:
+    or dword [PUSHED(vector)], TRAP_MISFRAMED
+    jmp %1
+%endmacro
+
 ; RAX = entry_flags, RCX = CR2. Completes the frame and calls C. The first two words
 ; chain the frame pointers: the handler's caller is the interrupted instruction.
 %macro call_handler 0
@@ -135,6 +169,9 @@ trap_stubs:
 entry_common:
     cld
     push_registers
+    test spl, 15
+    jnz entry_common_misframed
+.framed:
     ; CR2 before anything could fault again.
     xor ecx, ecx
     cmp dword [PUSHED(vector)], VECTOR_PAGE_FAULT
@@ -165,6 +202,8 @@ entry_common:
     swapgs
 iretq_user:
     iretq
+entry_common_misframed:
+    frame_repair entry_common.framed
 
 ; On a stack of its own a vector may come between the CPU's entry to ring 0 and SWAPGS:
 ; only the base itself tells whose it is. The kernel's is negative, a program cannot set
@@ -172,6 +211,9 @@ iretq_user:
 entry_ist:
     cld
     push_registers
+    test spl, 15
+    jnz .misframed
+.framed:
     ac_clear
     xor ebx, ebx
     mov ecx, MSR_GS_BASE
@@ -199,6 +241,8 @@ entry_ist:
     pop_registers
     add rsp, trap_frame_rip - trap_frame_vector
     iretq
+.misframed:
+    frame_repair .framed
 
 ; u64 resume_save(struct resume_point *)
 ; In: RDI. Out: RAX = 0, or 1 when a trap resumes here. Clobbers: RAX, RCX.

@@ -26,6 +26,12 @@ STATIC_ASSERT(sizeof(struct idt_gate) == 16, "SDM vol. 3A, figure 6-8");
 
 #define GATE_INTERRUPT 0x8E /* present, ring 0, interrupts off on entry */
 
+static inline u64 idt_gate_handler(const struct idt_gate *gate)
+{
+    return gate->offset_low | (u64)gate->offset_middle << 16 |
+           (u64)gate->offset_high << 32;
+}
+
 static inline void idt_gate_set(struct idt_gate *gate, u64 handler, u8 ist)
 {
     *gate = (struct idt_gate){
@@ -41,6 +47,11 @@ static inline void idt_gate_set(struct idt_gate *gate, u64 handler, u8 ist)
 /* Fills in the table. handler gets every trap, with interrupts off; it may turn them
  * on. Once. */
 void idt_init(void (*handler)(struct trap_frame *frame));
+
+/* Dies with TR-02 unless stubs and gates are as the CPU needs them: an error code
+ * pushed by one of the two, not both; IST stacks where a stack may be what is broken.
+ */
+void idt_check(void);
 
 /* Loads the table on this CPU. Needs gdt_init. */
 void idt_load(void);

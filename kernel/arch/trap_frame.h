@@ -29,8 +29,14 @@
 #define TRAP_GS_SWAPPED      1 /* an IST vector found a program's GS base */
 #define TRAP_IN_IRETQ \
     2 /* the IRETQ back to ring 3 itself failed; GS was already the program's */
-#define TRAP_NO_MEMORY 4 /* set later: mm would have resolved it, had it had a frame \
-                          */
+#define TRAP_NO_MEMORY                                            \
+    4 /* set later: mm would have resolved it, had it had a frame \
+       */
+#define TRAP_MISFRAMED \
+    8 /* error code and stub did not fit; entry.asm mended the frame */
+
+/* trap_frame.vector, until trap_dispatch takes it away: the last one above. */
+#define VECTOR_MISFRAMED 0x100
 
 /* Page-fault error code, SDM vol. 3A, figure 4-12 */
 #define PF_PRESENT \
@@ -62,6 +68,14 @@ STATIC_ASSERT(sizeof(struct trap_frame) % 16 == 0, "the C call needs an aligned 
 static inline bool trap_from_user(const struct trap_frame *frame)
 {
     return (frame->cs & 3) != 0;
+}
+
+/* Vectors for which the CPU pushes an error code, SDM vol. 3A, table 6-1 and AMD's APM
+ * vol. 2, 8.2: 8, 10..14, 17, 21, 29, 30. */
+static inline bool vector_has_code(u64 vector)
+{
+    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 ||
+           vector == 21 || vector == 29 || vector == 30;
 }
 
 /* Where a piece of code wants to go on after a trap that it provokes on purpose. */

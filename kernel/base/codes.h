@@ -8,7 +8,7 @@
  * FR frames        HP heap         ID identity map
  * GP general protection            IN order of initialisation          LK locks
  * MC machine check NM non-maskable interrupt          PF page fault    PN panic
- * PT page tables   SO kernel stack
+ * PT page tables   SO kernel stack                    TR traps
  */
 #ifndef PLINTH_KERNEL_BASE_CODES_H
 #define PLINTH_KERNEL_BASE_CODES_H
@@ -33,6 +33,8 @@
     CODE(AU, 15, "GLOBAL is set where it must not be, or missing")                    \
     CODE(CP, 1, "the processor lacks a feature the kernel needs")                     \
     CODE(CP, 2, "five-level paging is on")                                            \
+    CODE(CP, 3, "a register still points to what goes with the identity map")         \
+    CODE(CP, 4, "the stack is not aligned as C code needs it")                        \
     CODE(DF, 1, "double fault")                                                       \
     CODE(EA, 1, "the loader's boot_info is not what the kernel expects")              \
     CODE(EA, 2, "no memory map to work with")                                         \
@@ -112,7 +114,10 @@
     CODE(PN, 2, "died again while reporting a death")                                 \
     CODE(PT, 1, "a page table's bookkeeping is wrong")                                \
     CODE(SO, 1, "kernel stack overflow")                                              \
-    CODE(SO, 2, "stray access to the guard page of a kernel stack")
+    CODE(SO, 2, "stray access to the guard page of a kernel stack")                   \
+    CODE(TR, 1, "a device's interrupt arrived at the vector of an exception")         \
+    CODE(TR, 2, "interrupt table and stubs do not fit the CPU")                       \
+    CODE(TR, 3, "a trap handler raises the trap that it handles")
 
 /* The enumerators carry two digits, as the names of the pages do: CODE_PF_03. */
 #define CODE_DIGITS_0 00

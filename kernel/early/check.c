@@ -67,6 +67,30 @@ void image_check(void)
     bss_check();
 }
 
+static void must_be(bool good, const char *what, u64 found, const char *expected)
+{
+    if (!good)
+        early_die(EA_BOOT_INFO, "the loader left %s %#lx, expected %s", what, found,
+                  expected);
+}
+
+void contract_check(const void *frame)
+{
+    u64 efer = rdmsr(MSR_EFER), cr0 = read_cr0(), at = (u64)(uintptr_t)frame;
+
+    must_be(efer & EFER_NXE, "EFER", efer,
+            "NXE (bit 11) set: without it no-execute is a reserved bit");
+    must_be(cr0 & CR0_WP, "CR0", cr0, "WP (bit 16) set");
+    must_be(!(cr0 & (CR0_CD | CR0_NW)), "CR0", cr0, "CD and NW clear");
+    must_be((rflags_read() & (RFLAGS_IF | RFLAGS_DF)) == 0, "RFLAGS", rflags_read(),
+            "IF and DF clear");
+    must_be(read_cr3() == BOOT_PML4_PHYS, "CR3", read_cr3(), "the boot tables");
+    must_be(at > EARLY_STACK_PHYS && at < EARLY_STACK_TOP, "the stack at", at,
+            "the early stack of layout.h");
+    must_be(at % 16 == 0, "a misaligned stack at", at,
+            "a frame at a multiple of 16, as after a call");
+}
+
 void relocations_check(void)
 {
     const struct elf_rela *rela = (const struct elf_rela *)(const void *)rela_begin;

@@ -59,6 +59,8 @@ u32 early_phys_bits(void);
 /* .bss is zero and the ends of the segments hold their marks. The first thing of all.
  */
 void image_check(void);
+/* Registers are as boot_info.h promises; frame: early_main's. */
+void contract_check(const void *frame);
 /* Each word that has a relocation holds what the move makes right. */
 void relocations_check(void);
 /* The new tables hold all that runs between CR3 and the kernel's own descriptor tables:

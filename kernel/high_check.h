@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whether this CPU stands on its own feet in the upper half: what a register still
+ * holds of the lower half is lost with the identity map, and then the next trap is a
+ * triple fault. Dies with CP-03 or CP-04.
+ *
+ * Context: the boot CPU, before the identity map goes.
+ */
+#ifndef PLINTH_KERNEL_HIGH_CHECK_H
+#define PLINTH_KERNEL_HIGH_CHECK_H
+
+/* The stack, as kernel_main found it: frame is its __builtin_frame_address(0). */
+void high_check_stack(const void *frame);
+
+/* GDTR, IDTR, TR, and the stacks that the TSS gives to traps. Needs cpu_start. */
+void high_check_tables(void);
+
+#endif
