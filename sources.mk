@@ -38,7 +38,9 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	report_json.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
 	tests/kernel/audit_selftest.c \
-	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c heap_selftest.c \
+	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c \
+	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \
+	heap_selftest.c \
 	page_table_selftest.c pmm_selftest.c recorder_selftest.c refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)
 KERNEL_ASM := kernel/arch/entry.asm

@@ -58,6 +58,7 @@ static void cpu_start(void)
     tss_set_ist(cpu, IST_NMI, stack_slot_top(STACK_SLOT_NMI));
     tss_set_ist(cpu, IST_MACHINE_CHECK, stack_slot_top(STACK_SLOT_MACHINE_CHECK));
     tss_set_ist(cpu, IST_DEBUG, stack_slot_top(STACK_SLOT_DEBUG));
+    cpu->death_stack_top = stack_slot_top(STACK_SLOT_DEATH);
     cpu->stack_top = stack_slot_top(STACK_SLOT_BOOT);
     cpu->stack_bottom = cpu->stack_top - STACK_BYTES;
     percpu_init(cpu, 0);

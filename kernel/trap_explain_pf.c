@@ -186,6 +186,23 @@ static void explain_present(const struct fault *fault, struct trap_explanation *
     }
 }
 
+/* What the CPU found there is nobody's table: the rest of its error code means nothing.
+ */
+static void explain_bad_table(const struct fault *fault, struct trap_explanation *out)
+{
+    const struct pt_walk *walk = &fault->walk;
+    u64 table = walk->level_count == 0
+                    ? walk->cr3
+                    : walk->level[walk->level_count - 1].entry & PTE_FRAME_MASK;
+
+    out->code = CODE_PF_12;
+    format(out->sentence, sizeof(out->sentence),
+           "%s at V:%016lx (%s) by %s goes through a page table at P:%#lx, where there "
+           "is no RAM",
+           verb_of(fault->error), fault->address, fault->place, fault->who, table);
+    format(out->cause, sizeof(out->cause), "the entry that leads there was overwritten");
+}
+
 void trap_explain_page_fault(const struct trap_frame *frame,
                              struct trap_explanation *out)
 {
@@ -198,6 +215,10 @@ void trap_explain_page_fault(const struct trap_frame *frame,
     symbol_text(frame->rip, fault.who);
     out->has_address = true;
     out->address = fault.address;
+    if (fault.walk.end == PT_BAD_TABLE && ram_map() != NULL) {
+        explain_bad_table(&fault, out);
+        return;
+    }
     /* Some emulators leave the present bit out of a reserved-bit fault: the bit itself
      * decides. */
     if (fault.error & PF_RESERVED) {

@@ -23,10 +23,14 @@ static pte_t *fault_entry(virt_t address)
     return table ? &table[page % HEAP_REGION_PAGES] : NULL;
 }
 
-/* Somebody else resolved the fault, or took the page away meanwhile. */
-static bool fault_lost(const pte_t *entry)
+/* Somebody else resolved the fault, or took the page away meanwhile. What the CPU walks
+ * counts, not only our entry: were a table above it broken, this fault would be called
+ * resolved for ever. */
+static bool fault_lost(virt_t address, const pte_t *entry)
 {
-    bool there = pte_is_present(pte_read(entry));
+    phys_t phys;
+    bool there = pte_is_present(pte_read(entry)) &&
+                 page_table_phys_of(address, &phys) == STATUS_OK;
     atomic_fetch_add_u64(&heap.stats.lost_races, there);
     return there;
 }
@@ -54,7 +58,7 @@ bool heap_fault(virt_t address)
         enum status status = pmm_free_to_promise(frame, OWNER_HEAP);
         ASSERT(status == STATUS_OK);
     }
-    return fault_lost(entry);
+    return fault_lost(address, entry);
 }
 
 /* --- explanations --- */

@@ -9,6 +9,7 @@ bool kernel_stack_locate(virt_t address, struct kernel_stack_place *out)
         [STACK_SLOT_NMI] = "the NMI stack of CPU 0",
         [STACK_SLOT_MACHINE_CHECK] = "the #MC stack of CPU 0",
         [STACK_SLOT_DEBUG] = "the #DB stack of CPU 0",
+        [STACK_SLOT_DEATH] = "the death stack of CPU 0",
     };
     u64 offset = address.raw - STACKS_BASE;
     u64 slot = offset / STACK_SLOT_BYTES;

@@ -7,14 +7,12 @@
 #include "kernel/arch/last_words.h"
 #include "kernel/base/cpu_hooks.h"
 
-#define BOOT_IST_BYTES   4096
-#define BOOT_DEATH_BYTES 16384
+#define BOOT_IST_BYTES 4096
 
 struct percpu percpu_boot;
 
 /* Until guarded stacks stand (tss_set_ist). */
 static u8 boot_ist_stacks[IST_COUNT][BOOT_IST_BYTES] ALIGNED(16);
-static u8 boot_death_stack[BOOT_DEATH_BYTES] ALIGNED(16);
 
 static u32 hook_index(void)
 {
@@ -34,8 +32,6 @@ static void boot_stacks_fill(struct percpu *cpu)
     for (u32 i = 0; i < IST_COUNT; i++)
         if (cpu->tss.ist[i] == 0)
             cpu->tss.ist[i] = (u64)(uintptr_t)(boot_ist_stacks[i] + BOOT_IST_BYTES);
-    if (cpu->death_stack_top == 0)
-        cpu->death_stack_top = (u64)(uintptr_t)(boot_death_stack + BOOT_DEATH_BYTES);
 }
 
 void percpu_init(struct percpu *cpu, u32 index)

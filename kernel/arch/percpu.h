@@ -66,8 +66,8 @@ extern struct percpu percpu_boot;
 
 /* Fills in the block and makes it this CPU's: writes GS base. Interrupts must be off.
  * The block must be zero but for what its owner has set: IST tops, death stack, stack
- * bounds. For index 0 missing ones are filled with small static stacks, so that traps
- * work from here on. */
+ * bounds. For index 0 missing IST tops are filled with small static stacks, so that
+ * traps work from here on. */
 void percpu_init(struct percpu *cpu, u32 index);
 
 /* This CPU's block. Needs percpu_init. Any context. */

@@ -110,7 +110,7 @@
     CODE(PF, 9, "the kernel executed a program's page (SMEP)")                        \
     CODE(PF, 10, "page fault that the tables in memory do not explain")               \
     CODE(PF, 11, "no memory left to resolve a page fault")                            \
-    CODE(PN, 1, "the kernel gave up")                                                 \
+    CODE(PF, 12, "page-table entry that leads to where there is no RAM")              \
     CODE(PN, 2, "died again while reporting a death")                                 \
     CODE(PT, 1, "a page table's bookkeeping is wrong")                                \
     CODE(SO, 1, "kernel stack overflow")                                              \

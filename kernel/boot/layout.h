@@ -170,7 +170,8 @@
 #define STACK_SLOT_NMI          2
 #define STACK_SLOT_MACHINE_CHECK 3
 #define STACK_SLOT_DEBUG        4
-#define STACK_SLOTS_AT_BOOT     5
+#define STACK_SLOT_DEATH        5 /* where a death is reported */
+#define STACK_SLOTS_AT_BOOT     6
 
 /* Page sizes and table geometry (SDM vol. 3A, 4.5). */
 #define PAGE_BYTES              0x1000

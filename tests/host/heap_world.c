@@ -370,6 +370,13 @@ static u64 entry_of(u64 page)
     return table ? table[page % TABLE_ENTRIES] : 0;
 }
 
+enum status page_table_phys_of(virt_t virt, phys_t *out)
+{
+    u64 entry = entry_of(page_of(virt.raw));
+    *out = phys_make((entry & PTE_FRAME_MASK) + virt.raw % PAGE_BYTES);
+    return entry & PTE_P ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
 static void page_map(u64 page, int access, u64 index)
 {
     int flags = access == PROT_NONE

@@ -47,7 +47,23 @@
     T(die_init_order) T(die_physical_pointer) T(die_nmi) T(die_triple_fault)           \
     T(die_recorder_gone)                                                               \
     /* refusal_selftest.c */                                                           \
-    T(die_frame_twice) T(die_frame_owner) T(die_frame_order) T(die_frame_inside)
+    T(die_frame_twice) T(die_frame_owner) T(die_frame_order) T(die_frame_inside)       \
+    /* deaths_vectors_selftest.c */                                                    \
+    T(die_overflow) T(die_bound) T(die_coprocessor) T(die_reserved_vector) T(die_x87)  \
+    T(die_simd) T(die_virtualization) T(die_hypervisor) T(die_tss) T(die_alignment)    \
+    T(die_control_protection) T(die_vmm) T(die_security) T(die_stale_tlb)              \
+    T(die_no_memory) T(die_debug) T(die_breakpoint) T(die_no_fpu) T(die_segment)       \
+    T(die_stack_segment) T(die_selector) T(die_msr) T(die_control_register)            \
+    T(die_wild_jump) T(die_long_instruction) T(die_stack_gone)                         \
+    /* deaths_memory_selftest.c */                                                     \
+    T(die_write_nowhere) T(die_call_nowhere) T(die_reserved_bit) T(die_corrupt_table)  \
+    T(die_smap) T(die_smep) T(die_stray_guard) T(die_foreign_free) T(die_heap_books)   \
+    T(die_fault_forbidden) T(die_frame_books) T(die_lock_twice) T(die_lock_foreign)    \
+    T(die_lock_held)                                                                   \
+    /* deaths_twice_selftest.c */                                                      \
+    T(die_panic_in_panic) T(die_fault_in_panic) T(die_in_end_hook)                     \
+    T(die_panic_in_log) T(die_fault_in_log) T(die_all_sinks) T(die_in_explanation)     \
+    T(die_circular_frames) T(die_wild_frames)
 
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_recorder)
