@@ -46,6 +46,8 @@ DISKS = {
     'uhci': ['-device', 'piix3-usb-uhci', '-device', 'usb-storage,drive=d'],
     'ohci': ['-device', 'pci-ohci', '-device', 'usb-storage,drive=d'],
     'sd': ['-device', 'sdhci-pci', '-device', 'sd-card,drive=d'],
+    # As firmware shows a stick it takes for a ZIP drive: from the partition on.
+    'zip': ['-device', 'qemu-xhci', '-device', 'usb-storage,drive=d'],
     'cd': None, 'usb-cd': None,
 }
 
@@ -191,6 +193,8 @@ def disk_arguments(setup, disk, folder):
                  'inject-error': list(setup.faults)}
         words, under = words + ['-blockdev', json.dumps(drive)], 'faulty'
     drive = {'driver': 'raw', 'node-name': 'd', 'file': under}
+    if setup.disk == 'zip':
+        drive['offset'] = L['DISK_PARTITION']
     words += ['-blockdev', json.dumps(drive)]
     on_q35 = setup.machine == 'q35'
     if setup.disk == 'ide' and on_q35:   # q35's own controller is AHCI

@@ -167,7 +167,7 @@ CASES = [
 ]
 FULL_CASES = [
     Case(disk=disk)
-    for disk in ('virtio-scsi', 'lsi', 'ehci', 'uhci', 'ohci', 'sd', 'cd')
+    for disk in ('virtio-scsi', 'lsi', 'ehci', 'uhci', 'ohci', 'sd', 'cd', 'zip')
 ] + [
     Case(disk=disk, machine='q35', cpu='qemu64') for disk in ('virtio', 'usb', 'nvme')
 ] + [
