@@ -16,6 +16,7 @@
 #   make bugs     the museum of boot bugs, BUG=name for one (docs/bugs.md)
 #   make bench    guest instructions, bytes and ratios (docs/performance.md)
 #   make iso      a CD image, build/plinth.iso      make release  all that is given away
+#   make map      draws build/map.svg: the memory of a boot, by owner and window
 #   make doctor   what this computer has and lacks for all this
 #   make screenshot  takes docs/img/boot.png   make clean, make help
 #
@@ -82,7 +83,7 @@ KERNEL_O := $(KERNEL_C:%.c=$(B)/%.o) $(KERNEL_ASM:%.asm=$(B)/%.asm.o)
 LOADER_O := $(STAGE1_ASM:%.asm=$(B)/%.asm.o) $(STAGE2_ASM:%.asm=$(B)/%.asm.o)
 BLOBS := $(B)/kernel.blob.o $(B)/symbols.blob.o $(B)/modules.blob.o
 
-.PHONY: all run debug bochs test test-full test-long check bench bugs doctor screenshot
+.PHONY: all run debug bochs map test test-full test-long check bench bugs doctor screenshot
 .PHONY: help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -175,6 +176,11 @@ bochs:
 screenshot:
 	$(call with_deps,run shot)
 	@$(PYTHON) scripts/screenshot.py --image $(B)/plinth.img --out docs/img/boot.png
+
+map:
+	$(call with_deps,run)
+	@$(PYTHON) scripts/map_svg.py --out $(B)/map.svg $(VM)
+	@echo "map: $(B)/map.svg"
 
 # --- proof ---
 -include tests/host/host.mk

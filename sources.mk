@@ -30,7 +30,8 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	pmm_promise.c pmm_run.c pmm_refusal.c kernel_space.c kernel_stack.c heap.c \
 	heap_slab.c heap_run.c heap_pages.c heap_resize.c heap_fault.c fault.c heap_verify.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
-	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c) \
+	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c \
+	frame_runs.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
 	$(addprefix kernel/,trap.c trap_explain.c death.c high_check.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \

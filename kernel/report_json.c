@@ -12,8 +12,10 @@
 #include "kernel/arch/tsc.h"
 #include "kernel/report.h"
 #include "kernel/report_sums.h"
+#include "mm/frame_runs.h"
 #include "mm/heap.h"
 #include "mm/memmap_text.h"
+#include "mm/page_table.h"
 #include "mm/ram.h"
 
 static void put(const char *fmt, ...) PRINTF(1, 2);
@@ -76,6 +78,51 @@ static void put_layout(void)
         handover.slide_bytes, handover.slide_slots, read_cr4(), cpu_phys_bits());
 }
 
+/* --- windows: what is mapped in each, by page size --- */
+
+struct leaf_counts {
+    u64 pages[4]; /* by level */
+    u64 armed;
+};
+
+static bool leaf_count(const struct pt_leaf *leaf, void *context)
+{
+    struct leaf_counts *counts = context;
+    if (leaf->entry & PTE_P)
+        counts->pages[leaf->level]++;
+    else
+        counts->armed++;
+    return true;
+}
+
+static void put_windows(void)
+{
+    static const struct {
+        const char *name;
+        u64 base, bytes;
+    } windows[] = {
+        {"heap", HEAP_BASE, HEAP_BYTES},
+        {"direct-map", DIRECT_MAP_BASE, DIRECT_MAP_BYTES},
+        {"stacks", STACKS_BASE, STACKS_BYTES},
+        {"apertures", APERTURE_BASE, APERTURE_BYTES},
+        {"frame-table", FRAME_TABLE_BASE, FRAME_TABLE_BYTES},
+        {"modules", MODULES_BASE, MODULES_BYTES},
+        {"image", IMAGE_BASE, -IMAGE_BASE},
+    };
+    put(",\"windows\":[");
+    for (u32 i = 0; i < ARRAY_COUNT(windows); i++) {
+        struct leaf_counts counts = {.armed = 0};
+        page_table_for_each(read_cr3(), windows[i].base,
+                            windows[i].base + (windows[i].bytes - 1), leaf_count,
+                            &counts);
+        put("%s{\"name\":\"%s\",\"base\":%lu,\"bytes\":%lu,\"pages\":{\"4k\":%lu,"
+            "\"2m\":%lu,\"1g\":%lu},\"armed\":%lu}",
+            comma(i), windows[i].name, windows[i].base, windows[i].bytes,
+            counts.pages[1], counts.pages[2], counts.pages[3], counts.armed);
+    }
+    put("]");
+}
+
 static void put_milestones(void)
 {
     put(",\"tsc_hz\":%lu,\"milestones\":{", tsc_hz());
@@ -108,6 +155,23 @@ static void put_loader(void)
     put("]}");
 }
 
+/* Memory in pieces is a long list: beyond this many runs only their number is told. */
+#define RUNS_MAX 512
+
+static void put_runs(void)
+{
+    struct frame_run run;
+    u32 count = 0;
+    put(",\"runs\":[");
+    for (pfn_t at = pfn_make(0); frame_run_next(at, &run);
+         at = pfn_add(run.first, run.frames), count++)
+        if (count < RUNS_MAX)
+            put("%s{\"base\":%lu,\"bytes\":%lu,\"owner\":\"%s\"}", comma(count),
+                pfn_to_phys(run.first).raw, run.frames * PAGE_BYTES,
+                run.owner == OWNER_NONE ? "free" : frame_owner_name(run.owner));
+    put("],\"runs_left_out\":%u", count - MIN(count, (u32)RUNS_MAX));
+}
+
 static void put_memory(void)
 {
     struct pmm_stats frames;
@@ -123,7 +187,9 @@ static void put_memory(void)
     for (u32 i = 1; i < OWNER_COUNT; i++)
         put("%s\"%s\":%lu", comma(i - 1), frame_owner_name((enum frame_owner)i),
             frames.owned[i]);
-    put("}},\"heap\":{\"objects\":%lu,\"object_bytes\":%lu,\"pages\":%lu,\"pages_"
+    put("}");
+    put_runs();
+    put("},\"heap\":{\"objects\":%lu,\"object_bytes\":%lu,\"pages\":%lu,\"pages_"
         "present\":%lu,"
         "\"faults\":%lu,\"lost_races\":%lu,\"refused\":%lu,\"regions\":%lu}",
         heap.objects, heap.object_bytes, heap.pages, heap.pages_present, heap.faults,
@@ -137,6 +203,7 @@ void report_json(void)
     put_hex("uuid", handover.info.uuid, sizeof(handover.info.uuid));
     put_maps();
     put_layout();
+    put_windows();
     put_milestones();
     put_loader();
     put_memory();
