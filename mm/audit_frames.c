@@ -28,12 +28,7 @@
 
 static bool area_is_open(u64 area)
 {
-    return !(*area_counter(area) & AREA_UNTOUCHED);
-}
-
-static bool state_is_free(enum frame_state state)
-{
-    return state == FRAME_NEW || state == FRAME_ZERO;
+    return !(*area_counter(area) & (AREA_UNTOUCHED | AREA_OPENING));
 }
 
 static bool pfn_is_ram(pfn_t pfn, u64 frames)
@@ -81,7 +76,7 @@ static bool hold_one(struct audit *audit, const struct audit_entry *by, pfn_t pf
 {
     struct frame *frame = frame_at(pfn);
     bool open = area_is_open(area_of(pfn));
-    if (!open || state_is_free(frame_state_of(*frame))) {
+    if (!open || frame_is_free(*frame)) {
         report_held(audit, CODE_AU_02, "a free frame is reachable", by, pfn, 0, 0, 1);
         return false;
     }
@@ -168,7 +163,7 @@ static void frame_check(struct audit *audit, pfn_t pfn, bool zeroes,
     if (state == FRAME_ABSENT)
         return;
     audit->sums.frames++;
-    if (state_is_free(state)) {
+    if (frame_is_free(*frame)) {
         sums->free++;
         if (zeroes && state == FRAME_ZERO)
             zero_check(audit, pfn);

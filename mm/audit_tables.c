@@ -112,15 +112,33 @@ static void entry_read(phys_t table, u32 slot, const struct audit_entry *up,
     out->no_execute = up->no_execute || (bits & PTE_NX);
 }
 
+/* The number of its entries is in the frame's word, so that an empty table is known. */
+static void children_check(struct audit *audit, phys_t table, u64 found)
+{
+    struct frame frame = pmm_frame(phys_to_pfn(table));
+    if (frame_children_of(frame) != found)
+        audit_report(audit, &(struct audit_finding){
+                                .code = CODE_AU_03,
+                                .what = "a table's count is not that of its entries",
+                                .frame = table,
+                                .word = frame,
+                                .expected = found,
+                                .found = frame_children_of(frame)});
+}
+
 static void table_walk(struct audit *audit, phys_t table, const struct audit_entry *up)
 {
     struct audit_entry entry;
+    u64 children = 0;
     audit->sums.tables++;
     for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
         entry_read(table, slot, up, &entry);
-        if (entry.bits != 0)
-            entry_check(audit, &entry);
+        if (entry.bits == 0)
+            continue;
+        children++;
+        entry_check(audit, &entry);
     }
+    children_check(audit, table, children);
 }
 
 /* --- roots --- */
@@ -152,11 +170,13 @@ void audit_walk_space(struct audit *audit, const struct page_space *space)
 {
     bool is_kernel = space == &kernel_page_space;
     struct audit_entry entry;
+    u64 children = 0;
     audit->direct_next = 0;
     audit->sums.tables++;
     for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
         bool upper = slot >= TABLE_ENTRIES / 2;
         entry_read(space->root, slot, &above_root, &entry);
+        children += entry.bits != 0;
         if (upper)
             root_upper_check(audit, &entry, slot);
         else if (is_kernel)
@@ -164,6 +184,7 @@ void audit_walk_space(struct audit *audit, const struct page_space *space)
         if (entry.bits != 0 && upper == is_kernel)
             entry_check(audit, &entry);
     }
+    children_check(audit, space->root, children);
     if (is_kernel)
         audit_direct_map_end(audit);
 }

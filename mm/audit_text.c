@@ -23,6 +23,7 @@ static void put(struct text *text, const char *fmt, ...)
 
 static void put_frame(struct text *text, const struct audit_finding *finding)
 {
+    /* A free frame still has the name of its last owner. */
     enum frame_owner owner = frame_owner_of(finding->word);
     put(text, ": frame P:%#lx (%s%s%s)", finding->frame.raw,
         owner == OWNER_NONE ? "" : frame_owner_name(owner),

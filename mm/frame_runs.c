@@ -14,9 +14,7 @@ static u64 look(u64 pfn, u64 end, enum frame_owner *owner)
         return MIN(end, ALIGN_DOWN(pfn, AREA_FRAMES) + AREA_FRAMES) - pfn;
     }
     struct frame frame = *frame_at(pfn_make(pfn));
-    enum frame_state state = frame_state_of(frame);
-    bool free = state == FRAME_NEW || state == FRAME_ZERO;
-    *owner = free ? OWNER_NONE : frame_owner_of(frame);
+    *owner = frame_is_free(frame) ? OWNER_NONE : frame_owner_of(frame);
     return 1;
 }
 

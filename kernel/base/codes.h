@@ -19,6 +19,7 @@
     CODE(AS, 1, "an assertion does not hold")                                         \
     CODE(AU, 1, "a frame's count is not the number of its holders")                   \
     CODE(AU, 2, "a free frame is reachable")                                          \
+    CODE(AU, 3, "a page table's count is not the number of its entries")              \
     CODE(AU, 4, "kernel memory is open to programs")                                  \
     CODE(AU, 5, "a page is writable and executable, or executable and no text")       \
     CODE(AU, 6, "the direct map is not RAM")                                          \

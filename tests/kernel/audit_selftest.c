@@ -6,6 +6,7 @@
  */
 #include "kernel/arch/cpu_features.h"
 #include "kernel/arch/instr.h"
+#include "kernel/base/string.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
 #include "mm/audit.h"
@@ -240,6 +241,9 @@ void test_audit_tables(struct selftest *t)
     damage_bits(t, CODE_AU_06, low, PTE_PCD);
     damage_bits(t, CODE_AU_06, low, PTE_W);
     damage_entry(t, CODE_AU_06, hole, low_bits + (VGA_HOLE_PHYS - 0x50000));
+    pfn_t device_table = phys_to_pfn(p.device_entry);
+    damage_frame(t, CODE_AU_03, device_table, word_of(device_table),
+                 frame_at(device_table)->word + FRAME_CHILD);
     damage_entry(t, CODE_AU_09, root_entry(7), table);
     damage_entry(t, CODE_AU_10, entry_of(virt_of(p.run).raw - PAGE_BYTES), 0x1234000);
     damage_entry(t, CODE_AU_10, p.device_entry, PTE_ARMED);
@@ -270,17 +274,34 @@ void test_audit_spaces(struct selftest *t)
     const u64 *kernel = phys_to_ptr(kernel_page_space.root);
     for (u32 slot = TABLE_ENTRIES / 2; slot < TABLE_ENTRIES; slot++)
         entries[slot] = kernel[slot];
-    program.root = pfn_to_phys(root);
+    program = (struct page_space){.root = pfn_to_phys(root),
+                                  .source = kernel_page_space.source,
+                                  .user = true};
+    page_table_adopt(&program);
     audit_space_add(&in_audit);
     audit_run(AUDIT_QUICK, NULL, NULL, &sums);
     CHECK_EQUAL(t, sums.findings, 0);
     damage_bits(t, CODE_AU_13, phys_add(program.root, IMAGE_SLOT * sizeof(u64)), PTE_W);
     damage_frame(t, CODE_AU_01, root, word_of(root),
                  frame_at(root)->word + (1UL << 30));
-    /* A page table that is a page of the program as well. */
+    /* A page that is a page table as well. */
     damage_entry(t, CODE_AU_14, program.root,
                  pfn_to_phys(page).raw | PTE_P | PTE_W | PTE_U);
+    /* Pages of its own, of several sizes, open to it: no finding. */
+    CHECK_EQUAL(t,
+                page_table_map(&program, virt_make(0x400000), pfn_to_phys(page),
+                               PAGE_BYTES, PTE_W | PTE_U | PTE_NX),
+                STATUS_OK);
+    audit_run(AUDIT_QUICK, NULL, NULL, &sums);
+    CHECK_EQUAL(t, sums.findings, 0);
+    CHECK_EQUAL(t,
+                page_table_unmap(&program, virt_make(0x400000), PAGE_BYTES, NULL, NULL),
+                STATUS_OK);
+    audit_run(AUDIT_QUICK, NULL, NULL, &sums);
+    CHECK_EQUAL(t, sums.findings, 0);
     audit_space_remove(&in_audit);
+    memset(entries, 0, PAGE_BYTES);
+    page_table_adopt(&program);
     CHECK_EQUAL(t, pmm_free(page, 0, OWNER_TEST), STATUS_OK);
     CHECK_EQUAL(t, pmm_free(root, 0, OWNER_PAGE_TABLE), STATUS_OK);
 }
