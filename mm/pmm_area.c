@@ -190,7 +190,7 @@ bool area_take_exact(pfn_t first, u32 frames)
 
 u32 area_blocked(pfn_t first, u32 frames)
 {
-    u16 counter = atomic_load_u16(area_counter(area_of(first)));
+    u16 counter = atomic_load_relaxed_u16(area_counter(area_of(first)));
     if (counter & AREA_UNTOUCHED)
         return frames;
     if (counter & AREA_OPENING)
@@ -199,7 +199,7 @@ u32 area_blocked(pfn_t first, u32 frames)
     u32 begin = first.raw % AREA_FRAMES;
     for (u32 at = begin; at < begin + frames;) {
         u32 n = MIN(begin + frames - at, 64 - at % 64);
-        u64 taken = atomic_load_u64(&bits[at / 64]) & run_mask(at % 64, n);
+        u64 taken = atomic_load_relaxed_u64(&bits[at / 64]) & run_mask(at % 64, n);
         if (taken != 0)
             return ALIGN_DOWN(at, 64u) + bits_lowest(taken) - begin;
         at += n;

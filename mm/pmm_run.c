@@ -110,6 +110,16 @@ static void run_open(pfn_t first, u64 frames)
         (void)area_open(area_of(pfn_add(first, done)));
 }
 
+/* Charges the pool. What was promised may be covered by frames of the run: then others
+ * are opened to cover it. */
+static bool run_charge(u64 frames)
+{
+    u64 flags = irq_save();
+    bool charged = unpromised_take(percpu_frames(), frames);
+    irq_restore(flags);
+    return charged;
+}
+
 /* Finds and claims; the words still say that the frames are free. */
 static enum status run_claim(const struct pmm_request *request, pfn_t *out)
 {
@@ -118,7 +128,7 @@ static enum status run_claim(const struct pmm_request *request, pfn_t *out)
         if (!run_find(request, below, out))
             return STATUS_NO_MEMORY;
         run_open(*out, request->frames);
-        if (!pool_take(&pmm.unpromised, request->frames))
+        if (!run_charge(request->frames))
             return STATUS_NO_MEMORY;
         if (run_take_bits(*out, request->frames))
             return STATUS_OK;

@@ -28,18 +28,29 @@ instruction_test_SRC := kernel/instruction.c kernel/base/format.c
 monitor_line_test_SRC := kernel/monitor_line.c
 memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
 	tests/host/memmap_oracle.c
+PMM_C := $(addprefix mm/,pmm.c pmm_stack.c pmm_tree.c pmm_area.c pmm_promise.c pmm_run.c \
+	pmm_refusal.c pmm_init.c pmm_verify.c frame_table.c ram.c memmap.c) \
+	kernel/arch/spinlock.c tests/host/pmm_world.c
+pmm_test_SRC := $(PMM_C)
+pmm_test_FLAGS := -D_GNU_SOURCE -include tests/host/pmm_host.h
 memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c
 
 # These run under the interleaving explorer (tests/host/interleave.h): every source has its
-# atomics hooked, and objects of their own.
+# atomics hooked. A program with flags of its own, X_FLAGS, has objects of its own.
+INTERLEAVE_FLAGS := -include tests/host/interleave_hook.h
 interleave_test_SRC := tests/host/interleave.c
+interleave_test_FLAGS := $(INTERLEAVE_FLAGS)
+pmm_interleave_test_SRC := $(PMM_C) tests/host/interleave.c
+pmm_interleave_test_FLAGS := $(INTERLEAVE_FLAGS) $(pmm_test_FLAGS)
 
 HOST_TESTS := $(sort $(notdir $(basename $(wildcard tests/host/*_test.c))))
-INTERLEAVE_TESTS := $(filter %interleave_test,$(HOST_TESTS))
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 -Wshadow \
 	-Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common \
 	-fno-builtin-log
 HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+# Coroutines and ASan's picture of the stack do not go together.
+sanitize_of = $(if $(filter %interleave_test,$(1)),-fsanitize=undefined \
+	-fno-sanitize-recover=all,$(HOST_SANITIZE))
 HOST_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1
 
@@ -48,11 +59,6 @@ HOST_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 $(B)/host/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
 	@$(HOST_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -MMD -MP -c -o $@ $<
-# Coroutines and ASan's picture of the stack do not go together.
-$(B)/host/interleave/%.o: %.c tests/host/host.mk
-	@mkdir -p $(@D)
-	@$(HOST_CC) $(HOST_FLAGS) -fsanitize=undefined -fno-sanitize-recover=all \
-	  -include tests/host/interleave_hook.h -MMD -MP -c -o $@ $<
 $(B)/host/fuzz/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(HOST_FLAGS) $(HOST_SANITIZE) -O2 -fsanitize=fuzzer-no-link \
@@ -75,10 +81,18 @@ $(B)/host/$(1).ok: $(B)/host/$(1)
 	@if $(HOST_ENV) $$< > $$@.log 2>&1; then mv $$@.log $$@; \
 	else cat $$@.log; echo "host: $(1) failed; run $$< under gdb"; exit 1; fi
 endef
-$(foreach test,$(filter-out $(INTERLEAVE_TESTS),$(HOST_TESTS)),\
+# A program whose sources need flags of its own has objects of its own.
+define own_objects_rule
+$(B)/host/own/$(1)/%.o: %.c tests/host/host.mk
+	@mkdir -p $$(@D)
+	@$(HOST_CC) $(HOST_FLAGS) $(2) $($(1)_FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+OWN_TESTS := $(foreach test,$(HOST_TESTS),$(if $($(test)_FLAGS),$(test)))
+$(foreach test,$(filter-out $(OWN_TESTS),$(HOST_TESTS)),\
   $(eval $(call host_test_rule,$(test),$(B)/host,$(HOST_SANITIZE))))
-$(foreach test,$(INTERLEAVE_TESTS),\
-  $(eval $(call host_test_rule,$(test),$(B)/host/interleave,-fsanitize=undefined)))
+$(foreach test,$(OWN_TESTS),\
+  $(eval $(call host_test_rule,$(test),$(B)/host/own/$(test),$(call sanitize_of,$(test)))) \
+  $(eval $(call own_objects_rule,$(test),$(call sanitize_of,$(test)))))
 
 host-test: $(HOST_TESTS:%=$(B)/host/%.ok)
 	@echo "host: $(words $^) programs, $$(cat $^ | grep -c '^\[       OK \]') tests passed"

@@ -31,6 +31,8 @@
 struct interleave {
     u32 cpus;          /* 1..INTERLEAVE_CPUS */
     u32 preemptions;   /* the bound N */
+    /* Relaxed loads are hints, read in long scans: other CPUs go on there only if said. */
+    bool at_relaxed_loads;
     u64 schedules_max; /* stop there, and say that it was not complete; 0: no bound */
     void (*setup)(void);
     void (*run)(u32 cpu);
