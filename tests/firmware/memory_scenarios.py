@@ -9,11 +9,11 @@ import random
 from dataclasses import dataclass
 
 from memory_oracle import (ACPI, BAD, GIB, MIB, NVS, PAGE, PERSISTENT, RESERVED, USABLE)
-from shim import END_BY_CF, END_BY_EBX, REFUSE, TABLE_MAX, Scenario
+from shim import END_BY_CF, END_BY_EBX, REFUSE, SHIM_KIB, TABLE_MAX, Scenario
 
 KIB = 1024
 # Where the shim leaves the top of conventional memory: 639 KiB less its own.
-SHIM_LOW_KIB = 609
+SHIM_LOW_KIB = 639 - SHIM_KIB
 SHIM_BASE = SHIM_LOW_KIB * KIB
 HOME_END, PLAY_END = 24 * MIB, 63 * MIB
 UNKNOWN = (0, 6, 8, 13, 0xF0000000, 0xFFFFFFFF)
@@ -39,6 +39,11 @@ class Case:
 
     def __str__(self):
         return self.name
+
+
+def served(entries, **more):
+    """E820h serves a list; the older services are not there unless `more` has them."""
+    return Scenario(entries, **{'e801': REFUSE, 'ext88': REFUSE, **more})
 
 
 def shuffled(entries, seed):
@@ -167,90 +172,90 @@ def ebda_cases():
              {'int12_kib': 63, 'bda_kib': 641, 'ebda_segment': 0x3FFF}),
             ('usable_everywhere', blind, {})):
         rest = [] if entries is blind else [(MIB, PLAY_END - MIB, USABLE)]
-        yield Case(name, Scenario(entries + rest + ROM, **words))
+        yield Case(name, served(entries + rest + ROM, **words))
 
 
 def list_cases():
-    yield Case('honest', Scenario(HONEST))
-    yield Case('type_pairs', Scenario(type_pairs(0)))
-    yield Case('type_pairs_unaligned', Scenario(shuffled(type_pairs(0x123), 1)))
-    yield Case('zero_lengths', Scenario(zero_lengths()))
-    yield Case('wraps', Scenario(wraps()))
-    yield Case('unaligned', Scenario(unaligned()))
-    yield Case('unsorted', Scenario(shuffled(unaligned() + duplicates(), 7)))
-    yield Case('backwards', Scenario((wraps() + unaligned())[::-1]))
-    yield Case('duplicates', Scenario(duplicates()))
-    yield Case('unknown_types', Scenario(unknown_types()))
+    yield Case('honest', served(HONEST))
+    yield Case('type_pairs', served(type_pairs(0)))
+    yield Case('type_pairs_unaligned', served(shuffled(type_pairs(0x123), 1)))
+    yield Case('zero_lengths', served(zero_lengths()))
+    yield Case('wraps', served(wraps()))
+    yield Case('unaligned', served(unaligned()))
+    yield Case('unsorted', served(shuffled(unaligned() + duplicates(), 7)))
+    yield Case('backwards', served((wraps() + unaligned())[::-1]))
+    yield Case('duplicates', served(duplicates()))
+    yield Case('unknown_types', served(unknown_types()))
     for count in (129, 300, 600):
-        yield Case(f'entries_{count}', Scenario(shuffled(pieces(count), count)))
-    yield Case('entries_1024', Scenario(pieces(1024)))
+        yield Case(f'entries_{count}', served(shuffled(pieces(count), count)))
+    yield Case('entries_1024', served(pieces(1024)))
     for seed in range(6):
-        yield Case(f'chaos_{seed}', Scenario(
+        yield Case(f'chaos_{seed}', served(
             chaos(seed), end=END_BY_CF if seed % 3 == 0 else END_BY_EBX))
 
 
 def form_cases():
     """How the list ends, how long the answers are, and what else there is to ask."""
-    yield Case('cf_end', Scenario(pieces(40), end=END_BY_CF))
-    yield Case('cf_end_1024', Scenario(pieces(1024)[::-1], end=END_BY_CF))
-    yield Case('bytes_20', Scenario(unaligned(), answer_bytes=20))
+    yield Case('cf_end', served(pieces(40), end=END_BY_CF))
+    yield Case('cf_end_1024', served(pieces(1024)[::-1], end=END_BY_CF))
+    yield Case('bytes_20', served(unaligned(), answer_bytes=20))
     e801 = (15 * 1024, 40 * 16, 0, 0)   # 1..16 MiB, 16..56 MiB
-    yield Case('entries_1100_e801', Scenario(pieces(TABLE_MAX), e801=e801))
-    yield Case('entries_1100', Scenario(pieces(TABLE_MAX)), 'L-20')
+    yield Case('entries_1100_e801', served(pieces(TABLE_MAX), e801=e801))
+    yield Case('entries_1100', served(pieces(TABLE_MAX)), 'L-20')
     small = LOW + [(MIB, 3 * MIB, USABLE)] + ROM
-    yield Case('small_e801', Scenario(small, e801=e801))
-    yield Case('small_ext88', Scenario(small, ext88=(30 * 1024,)))
-    yield Case('small_all_known', Scenario(
+    yield Case('small_e801', served(small, e801=e801))
+    yield Case('small_ext88', served(small, ext88=(30 * 1024,)))
+    yield Case('small_all_known', served(
         LOW + [(14 * MIB, 2 * MIB, NVS), (MIB, 13 * MIB, USABLE)] + ROM,
         e801=(15 * 1024, 0, 0, 0)))
-    yield Case('small_and_no_more', Scenario(small), 'L-22')
-    yield Case('entries_0', Scenario([], e801=e801))
-    yield Case('e801', Scenario(REFUSE, e801=e801))
-    yield Case('e801_cx_dx', Scenario(REFUSE, e801=(0, 0, 15 * 1024, 24 * 16)))
-    yield Case('e801_empty', Scenario(REFUSE, e801=(0, 0, 0, 0), ext88=(40 * 1024,)))
+    yield Case('small_and_no_more', served(small), 'L-22')
+    yield Case('entries_0', served([], e801=e801))
+    yield Case('e801', served(REFUSE, e801=e801))
+    yield Case('e801_cx_dx', served(REFUSE, e801=(0, 0, 15 * 1024, 24 * 16)))
+    yield Case('e801_empty', served(REFUSE, e801=(0, 0, 0, 0), ext88=(40 * 1024,)))
     # AH = 86h without a carry: a refusal that looks like 33 MiB.
-    yield Case('e801_nonsense', Scenario(REFUSE, e801=(0x8600, 0x77, 0x8600, 0x77),
+    yield Case('e801_nonsense', served(REFUSE, e801=(0x8600, 0x77, 0x8600, 0x77),
                                          ext88=(30 * 1024,)))
-    yield Case('e801_nonsense_cx_dx', Scenario(
+    yield Case('e801_nonsense_cx_dx', served(
         REFUSE, e801=(0x8600, 0, 15 * 1024, 24 * 16)))
-    yield Case('ext88', Scenario(REFUSE, ext88=(30 * 1024,)))
-    yield Case('ext88_zero', Scenario(REFUSE, ext88=(0,)), 'L-20')
-    yield Case('nothing', Scenario(REFUSE), 'L-20')
+    yield Case('ext88', served(REFUSE, ext88=(30 * 1024,)))
+    yield Case('ext88_zero', served(REFUSE, ext88=(0,)), 'L-20')
+    yield Case('nothing', served(REFUSE), 'L-20')
 
 
 def place_cases():
     """Where the kernel, the recorder and the loader itself want to go."""
-    yield Case('hole_at_2m', Scenario(
+    yield Case('hole_at_2m', served(
         LOW + [(MIB, MIB, USABLE), (4 * MIB, PLAY_END - 4 * MIB, USABLE)] + ROM),
         image_phys=4 * MIB)
-    yield Case('reserved_byte_at_4m', Scenario([(4 * MIB + 5, 1, NVS)] + HONEST),
+    yield Case('reserved_byte_at_4m', served([(4 * MIB + 5, 1, NVS)] + HONEST),
                image_phys=6 * MIB)
-    yield Case('split_page_at_4m', Scenario(
+    yield Case('split_page_at_4m', served(
         LOW + [(MIB, 3 * MIB + 0x800, USABLE),
                (4 * MIB + 0xC00, PLAY_END - 4 * MIB - 0xC00, USABLE)] + ROM),
         image_phys=6 * MIB)
-    yield Case('reserved_in_the_middle', Scenario(
+    yield Case('reserved_in_the_middle', served(
         HONEST + [(40 * MIB, 3 * MIB, RESERVED)]))
-    yield Case('recorder_reserved', Scenario(HONEST + [(0x110000, 0x10000, RESERVED)]))
-    yield Case('recorder_in_part', Scenario(HONEST + [(0x118800, 0x100, ACPI)]))
-    yield Case('no_run_holds_it', Scenario(
+    yield Case('recorder_reserved', served(HONEST + [(0x110000, 0x10000, RESERVED)]))
+    yield Case('recorder_in_part', served(HONEST + [(0x118800, 0x100, ACPI)]))
+    yield Case('no_run_holds_it', served(
         HONEST + [(at, 1, RESERVED) for at in range(4 * MIB, PLAY_END, 4 * MIB)],
         e801=(15 * 1024, 40 * 16, 0, 0)), 'L-22')
-    yield Case('low_reserved', Scenario(HONEST + [(0x70001, 1, ACPI)]))
-    yield Case('page_0_reserved', Scenario([(0, 16, RESERVED)] + HONEST))
-    yield Case('low_reserved_too_low', Scenario(HONEST + [(0x40FFF, 1, RESERVED)]),
+    yield Case('low_reserved', served(HONEST + [(0x70001, 1, ACPI)]))
+    yield Case('page_0_reserved', served([(0, 16, RESERVED)] + HONEST))
+    yield Case('low_reserved_too_low', served(HONEST + [(0x40FFF, 1, RESERVED)]),
                'L-21')
-    yield Case('bda_too_low', Scenario(HONEST, bda_kib=256), 'L-21')
-    yield Case('crumbs_16m', Scenario(crumbs()), mem='32M')
+    yield Case('bda_too_low', served(HONEST, bda_kib=256), 'L-21')
+    yield Case('crumbs_16m', served(crumbs()), mem='32M')
     split = {'mem': '128M', 'machine_options': 'max-ram-below-4g=64M'}
     high = (4 * GIB, 64 * MIB, USABLE)
-    yield Case('small_below_4g', Scenario(LOW + [(MIB, 6 * MIB, USABLE), high] + ROM),
+    yield Case('small_below_4g', served(LOW + [(MIB, 6 * MIB, USABLE), high] + ROM),
                'L-22', **split)
-    yield Case('most_above_4g', Scenario([high] + LOW + [(MIB, 15 * MIB, USABLE)] + ROM),
+    yield Case('most_above_4g', served([high] + LOW + [(MIB, 15 * MIB, USABLE)] + ROM),
                **split)
     across = [(4 * GIB - 256 * KIB, 256 * KIB + 5, RESERVED),
               (4 * GIB + 2 * MIB - 1, 2 * MIB + 2, PERSISTENT)]
-    yield Case('reserved_across_4g', Scenario(
+    yield Case('reserved_across_4g', served(
         LOW + [(MIB, 15 * MIB, USABLE), high] + across), **split)
 
 
