@@ -60,6 +60,7 @@ class BochsSetup:
     rubbish: bool = False
     serial: bool = True
     magic_break: bool = False
+    first_disk: str = ''     # a disk to boot from; the image is then the second one
     reset_on_triple_fault: bool = False
 
     def validate(self):
@@ -149,7 +150,8 @@ def config_lines(setup, disk, folder, interactive=False):
         f'cpu: model={setup.cpu}, count={setup.smp}, ips=50000000, '
         f'reset_on_triple_fault={int(setup.reset_on_triple_fault)}',
         'ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14',
-        f'ata0-master: type=disk, path={disk}, mode=flat',
+        *(f'ata0-{place}: type=disk, path={path}, mode=flat' for place, path in zip(
+            ('master', 'slave'), filter(None, (setup.first_disk, disk)))),
         'boot: disk',
         f'com1: enabled={int(setup.serial)}' + (f', mode=file, dev={serial}'
                                                 if setup.serial else ''),
@@ -234,6 +236,10 @@ class Bochs:
                 return 'timeout'
             time.sleep(0.1)
         return None
+
+    def wait_until(self, done):
+        """Runs until done() is true: None; or says why it stopped before."""
+        return self._wait(done)
 
     def wait_for(self, pattern, after=0, source='serial'):
         found = []

@@ -240,6 +240,10 @@ class Qemu:
 
     # --- what tests use
 
+    def wait_until(self, done):
+        """Runs until done() is true: None; or says why it stopped before."""
+        return self._wait(done)
+
     def command(self, name, **arguments):
         """One QMP command; returns its result."""
         if not self.qmp:

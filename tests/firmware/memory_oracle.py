@@ -7,6 +7,8 @@ have no width.
 """
 from collections import Counter
 
+from shim import END_BY_CF, SOFT, TRUE_SIZE
+
 PAGE, MIB, GIB = 0x1000, 1 << 20, 1 << 30
 ENOUGH, LAST_PAGE = 16 * MIB, 4 * GIB - PAGE
 USABLE, RESERVED, ACPI, NVS, BAD, PERSISTENT = 1, 2, 3, 4, 5, 7
@@ -145,6 +147,8 @@ def old_answers(says):
         return [(MIB, pair[0] << 10, USABLE),
                 (16 * MIB, pair[1] << 16, USABLE)], SOURCE_E801, []
     said = says.e801[:2] if isinstance(says.e801, tuple) else (0, 0)
+    if says.e801 == SOFT:
+        said = (0x8601, 0)      # what was asked, with 86h in AH
     if isinstance(says.ext88, tuple) and says.ext88[0]:
         return [(MIB, says.ext88[0] << 10, USABLE)], SOURCE_88, [(E801_FAILED, *said)]
     return [], 0, [(E801_FAILED, *said)]
@@ -167,12 +171,16 @@ def raw_map(says, low_top):
     """What the loader must take down of what the shim says: (entries as the report has
     them, the quirks noted). No entries: the loader gives up."""
     quirks, count = [], len(says.table)
-    if 0 < count <= E820_MAX:
+    if says.lose_at < count:
+        count = says.lose_at
+    elif 0 < count <= E820_MAX:
         if says.end:
-            quirks.append((E820_CF_END, count, 0))
+            quirks.append((E820_CF_END if says.end == END_BY_CF else E820_ENDLESS,
+                           count, 0))
         # The buffer was preset with 1, and 20 bytes leave it so.
+        returned = says.answer_bytes if says.returned == TRUE_SIZE else says.returned
         raw = [(base, length, kind, rest if says.answer_bytes == 24 else 1,
-                says.answer_bytes, SOURCE_E820)
+                returned, SOURCE_E820)
                for base, length, kind, rest in says.table]
         entries = [entry[:3] for entry in raw]
         if not is_small(entries) or count > E820_MAX - 2:
@@ -183,7 +191,7 @@ def raw_map(says, low_top):
         if added:
             more = more + [(MAP_SMALL, source, len(added))]
         return raw + added, quirks + more
-    if count:
+    if count > E820_MAX:
         quirks.append((E820_ENDLESS, E820_MAX, 0))
     quirks.append((E820_FAILED, min(count, E820_MAX), 0))
     ranges, source, more = old_answers(says)

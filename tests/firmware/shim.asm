@@ -206,6 +206,9 @@ resident:
         mov     [ebda_hidden], ax
         mov     eax, [SC_SEED]
         mov     [rubbish_state], eax
+        mov     dx, 0x3F8 + 3                   ; 8N1: not every BIOS sets the port up
+        mov     al, 3
+        out     dx, al
         xor     ax, ax
         mov     es, ax
         mov     eax, [es:0x13 * 4]

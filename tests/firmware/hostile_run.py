@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Runs one scenario: the shim's disk, the image behind it, an emulator, a judgement.
+
+  runner = Runner(image, folder, expect=None)
+  verdict = runner.run(case)       verdict.ok, verdict.problems, verdict.outcome
+
+Plinth's own image is judged by its report and its memory; any other by `expect`, a
+regular expression that a good boot prints on COM1, port E9 or the screen.
+"""
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'scripts'))
+
+import bochs   # noqa: E402  (needs the path above)
+import disk_format as fmt   # noqa: E402
+import hostile_plinth as plinth   # noqa: E402
+import ktap   # noqa: E402
+import machine   # noqa: E402
+from hostile_case import STOPS, Case, Outcome, judge   # noqa: E402
+from qemu import Qemu   # noqa: E402
+from shim import Shim   # noqa: E402
+
+# Guest time is a count of instructions: the same on a busy host.
+ICOUNT = ('-icount', 'shift=2,sleep=off')
+REFERENCE = Case('reference', 'good firmware behind the shim', 'the measure of class B')
+LINGER_SECONDS = 0.3        # after an end: does it reset?
+
+
+class NotBootable(Exception):
+    """The image does not boot behind an honest shim: nothing can be said of it."""
+
+
+@dataclass
+class Verdict:
+    case: Case
+    outcome: Outcome
+    problems: list = field(default_factory=list)
+
+    @property
+    def ok(self):
+        return not self.problems
+
+    def facts(self):
+        """For --json."""
+        return {'id': self.case.id, 'title': self.case.title, 'who': self.case.who,
+                'expect': self.case.wanted(), 'ok': self.ok,
+                'reason': self.outcome.reason, 'problems': self.problems,
+                'faults': self.outcome.faults, 'calls': len(self.outcome.calls),
+                'guest_seconds': round(self.outcome.guest_seconds(), 2)}
+
+
+def is_plinth(path):
+    try:
+        fmt.Image(path)
+        return True
+    except fmt.ImageError:
+        return False
+
+
+class Runner:
+    def __init__(self, image, folder, expect=None, emulator='qemu', rubbish=None,
+                 mem='64M', limit=60):
+        self.image, self.folder, self.emulator = image, folder, emulator
+        self.expect = re.compile(expect, re.M) if expect else None
+        self.rubbish, self.mem, self.limit = rubbish, mem, limit
+        self.shim = Shim(folder)
+        self.report = None      # of the reference boot
+        if not expect:          # its own configuration, before anything damages it
+            setup = machine.Setup(image, config=plinth.CONFIG)
+            self.image = machine.prepare_image(setup, folder)
+
+    def reference(self):
+        """Boots once on good firmware; the others are held against it."""
+        verdict = self.run(REFERENCE)
+        if verdict.problems:
+            raise NotBootable(f'{self.image} on good firmware: '
+                              + '; '.join(verdict.problems))
+        return verdict
+
+    def run(self, case):
+        scratch = tempfile.mkdtemp(dir=self.folder)
+        try:
+            image = self._damaged(case, scratch)
+            disk = self.shim.disk(case.says, os.path.join(scratch, 'shim.img'),
+                                  os.path.getsize(image))
+            boot = self._bochs if self.emulator == 'bochs' else self._qemu
+            outcome = boot(case, image, disk)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return Verdict(case, outcome, judge(case, outcome))
+
+    def _mem(self, case):
+        """A served map needs the RAM it tells of."""
+        return case.memory.mem if case.memory else self.mem
+
+    def _damaged(self, case, scratch):
+        if not case.damage:
+            return self.image
+        path = os.path.join(scratch, 'damaged.img')
+        with open(self.image, 'rb') as file:
+            data = bytearray(file.read())
+        case.damage(data)
+        with open(path, 'wb') as file:
+            file.write(data)
+        return path
+
+    # --- what both emulators share
+
+    def _booted(self, serial, e9, screen):
+        if self.expect:
+            return any(self.expect.search(ktap.plain(text))
+                       for text in (serial, e9, screen()))
+        return plinth.PROMPT in ktap.plain(serial)
+
+    def _stopped(self, vm):
+        return not self.expect and (ktap.death(vm.serial) or ktap.death(vm.e9()))
+
+    def _plinth_problems(self, case, serial, reason, read=None):
+        if reason != 'boots':
+            return plinth.check_code(case, reason)
+        report = ktap.report(serial)
+        if report is None:
+            return ['the boot report is missing']
+        if case is REFERENCE:
+            self.report = report
+        wrong = plinth.check_facts(case, report, self.report)
+        return wrong + (plinth.check_bytes(self.image, report, read) if read else [])
+
+    # --- QEMU
+
+    def _qemu(self, case, image, disk):
+        extra = ('-drive', f'file={disk},format=raw,if=none,id=shim,snapshot=on',
+                 '-device', 'ide-hd,drive=shim,bus=ide.1,bootindex=0', *ICOUNT)
+        setup = machine.Setup(image, self._mem(case), rubbish=True, extra=extra,
+                              machine_options=case.machine_options)
+        began = time.monotonic()
+        with Qemu(setup, wall=10 * self.limit, cpu_seconds=self.limit,
+                  rubbish_folder=self.rubbish) as vm:
+            screen = vm.screen if self.expect else str
+            stopped = vm.wait_until(lambda: self._booted(vm.serial, vm.e9(), screen)
+                                    or self._stopped(vm))
+            reason = self._reason(case, stopped, self._stopped(vm))
+            problems = []
+            if self._stopped(vm):
+                problems = self._lingers(vm)
+            if not self.expect:
+                problems += self._plinth_problems(case, vm.serial, reason,
+                                                  memory_reader(vm))
+            return Outcome(reason, vm.serial, vm.e9(), problems,
+                           time.monotonic() - began)
+
+    def _lingers(self, vm):
+        """A message that is followed by a reset has not been read by anybody."""
+        end = time.monotonic() + LINGER_SECONDS
+        stopped = vm.wait_until(lambda: time.monotonic() > end)
+        return [f'{stopped} after the message'] if stopped else []
+
+    def _reason(self, case, stopped, death):
+        if death:
+            return f'died {death[0]}'
+        if stopped == 'timeout' and self.expect and case.expect == STOPS:
+            return 'stops'      # silently, as far as this can tell
+        return 'no answer in time' if stopped == 'timeout' else stopped or 'boots'
+
+    # --- Bochs
+
+    def _bochs(self, case, image, disk):
+        setup = bochs.BochsSetup(image, self._mem(case), rubbish=True, first_disk=disk)
+        began = time.monotonic()
+        with bochs.Bochs(setup, wall=4 * self.limit) as vm:
+            stopped = vm.wait_until(lambda: self._booted(vm.serial, vm.e9(), str)
+                                    or self._stopped(vm))
+            reason = self._reason(case, stopped, self._stopped(vm))
+            problems = [] if self.expect else self._plinth_problems(case, vm.serial,
+                                                                    reason)
+            return Outcome(reason, vm.serial, vm.e9(), problems,
+                           time.monotonic() - began)
+
+
+def memory_reader(vm):
+    def read(address, count):
+        path = vm.path('memory')
+        vm.command('pmemsave', val=address, size=count, filename=path)
+        with open(path, 'rb') as file:
+            return file.read()
+    return read
