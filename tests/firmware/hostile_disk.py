@@ -53,8 +53,8 @@ def transient():
                        says(Rule('FAIL', READ, status, nth=4, times=times)), WARNS,
                        (6, quirk), shows=(f'fails with {status:02X}',), mini='B')
     yield Case('D2-first', 'the very first read fails once', 'QEMU UHCI',
-               says(Rule('FAIL', READ, 0x80, times=1)), shows=('fails with 80',),
-               mini='B')
+               says(Rule('FAIL', READ, 0x80, times=1)), WARNS, (34,),
+               shows=('fails with 80',), mini='B')
     yield Case('D2-every', 'every third read fails once', 'QEMU UHCI',
                says(*(Rule('FAIL', READ, 0x20, nth=3 * n, times=1)
                       for n in range(1, 8))), WARNS, (6,), shows=('fails with 20',),
@@ -64,7 +64,7 @@ def transient():
                shows=('fails with 20', 'reset heals'), mini='B')
     yield Case('D3-first', 'the first read leaves an error that stays until AH=00h',
                'SYSLINUX cda89060', says(Rule('STICK', READ, 0x0C, times=1)),
-               shows=('reset heals',), mini='B')
+               WARNS, (34,), shows=('reset heals',), mini='B')
 
 
 def sizes():
@@ -93,7 +93,7 @@ def sizes():
 
 def short():
     for name, bits, quirk in (('cf0', 0, 8), ('cf1', SHORT_CARRY, 8),
-                              ('cf0-kept', SHORT_COUNT_KEPT, 10),
+                              ('cf0-kept', SHORT_COUNT_KEPT, 18),
                               ('cf1-kept', SHORT_CARRY | SHORT_COUNT_KEPT, 6)):
         words = ('CF=1' if bits & SHORT_CARRY else 'CF=0') + (
             ', the count says all' if bits & SHORT_COUNT_KEPT else ', the count is true')
@@ -128,9 +128,13 @@ def wrong_data():
     yield Case('D8-always', 'one bit of the kernel is always wrong', corrupt,
                says(flip(PAYLOAD + 70)), STOPS, codes=('L-33',), shows=('flips a bit',))
     yield Case('D8-head-once', "one bit of stage2's head is wrong, once", corrupt,
-               says(flip(HEAD + 2, times=1)), shows=('flips a bit',), mini='B')
-    yield Case('D8-head', "one bit of stage2's head is always wrong", corrupt,
-               says(flip(HEAD + 2)), STOPS, codes=('S1 C',), shows=('flips a bit',))
+               says(flip(HEAD + 2, times=1)), WARNS, (34,), shows=('flips a bit',),
+               mini='B')
+    yield Case('D8-head', "stage2's head: only the first copy is wrong", corrupt,
+               says(flip(HEAD + 2)), WARNS, (30,), shows=('flips a bit',), mini='B')
+    yield Case('D8-heads', "stage2's head: both copies are wrong", corrupt,
+               says(flip(HEAD + 2), flip(SECOND + HEAD + 2)), STOPS, codes=('S1 C',),
+               shows=('flips a bit',))
     yield Case('D8-body', "stage2's body: only the first copy is wrong", corrupt,
                says(flip(BODY + 9)), WARNS, (12,), shows=('flips a bit',))
     yield Case('D8-bodies', "stage2's body: both copies are wrong", corrupt,
@@ -204,24 +208,24 @@ def leftovers():
            'SEGMENTS': 'SYSLINUX', 'FLAGS': 'SYSLINUX 9147554c, Bochs PR #420',
            'LIMITS': 'FreeBSD BTX, Limine dfea9ac4, ELKS #2274',
            'PACKET': 'grub4dos bios.c', 'COUNT': 'EDD text', 'STACK': 'SeaBIOS'}
-    for id_, name, what in (
-            ('D12-upper', 'UPPER', 'upper halves of all registers destroyed'),
-            ('D12-low', 'LOW', 'BX, CX, SI, DI, BP destroyed'),
-            ('D12-segments', 'SEGMENTS', 'DS, ES, FS, GS destroyed'),
-            ('D13-flags', 'FLAGS', 'DF=1 and IF=0 on return'),
-            ('D14-limits', 'LIMITS', 'GDTR, IDTR, limits, CR0.CD changed'),
-            ('D16-packet', 'PACKET', 'packet overwritten, and 8 bytes behind it'),
-            ('D16-count', 'COUNT', 'count in the packet overwritten'),
-            ('D22-stack', 'STACK', "2 KiB of the caller's stack used")):
-        bit = SPOILS[name]
-        yield Case(id_, what, who[name], says(spoil(name)),
-                   shows=(f'spoils {bit:04X}',), mini='B', emulators=BOTH)
+    for id_, name, quirk, what in (
+            ('D12-upper', 'UPPER', 31, 'upper halves of all registers destroyed'),
+            ('D12-low', 'LOW', 31, 'BX, CX, SI, DI, BP destroyed'),
+            ('D12-segments', 'SEGMENTS', 31, 'DS, ES, FS, GS destroyed'),
+            ('D13-flags', 'FLAGS', 32, 'DF=1 and IF=0 on return'),
+            ('D14-limits', 'LIMITS', 33, 'GDTR, IDTR, limits, CR0.CD changed'),
+            ('D16-packet', 'PACKET', 0, 'packet overwritten, and 8 bytes behind it'),
+            ('D16-count', 'COUNT', 0, 'count in the packet overwritten'),
+            ('D22-stack', 'STACK', 0, "2 KiB of the caller's stack used")):
+        yield Case(id_, what, who[name], says(spoil(name)), WARNS if quirk else 'B',
+                   (quirk,) if quirk else (), shows=(f'spoils {SPOILS[name]:04X}',),
+                   mini='B', emulators=BOTH)
     yield Case('D12-all', 'every register destroyed that can be', 'Hyper, SYSLINUX',
-               says(spoil('UPPER', 'LOW', 'SEGMENTS', 'DX', fn=READ)),
+               says(spoil('UPPER', 'LOW', 'SEGMENTS', 'DX', fn=READ)), WARNS, (31,),
                shows=('spoils',), mini='B', emulators=BOTH)
     yield Case('D14-only', 'limits of 64 KiB after each call, where they count',
                'ELKS #2320, TLVC #161, rust #327', says(spoil('LIMITS', 'FLAGS')),
-               shows=('spoils',), mini='B', emulators=BOCHS)
+               WARNS, (32, 33), shows=('spoils',), mini='B', emulators=BOCHS)
     yield Case('D15-a20', 'A20 off after each call', 'grub4dos, ELKS #2694',
                says(spoil('A20')), WARNS, (21,), shows=('spoils 0020',), mini='B',
                emulators=BOTH)

@@ -7,6 +7,7 @@ from hostile_case import STOPS, WARNS, Case
 
 WHO = 'sticks pulled too early, half-written images'
 SECOND = L['DISK_PARTITION']
+HEAD = L['DISK_STAGE2_HEAD']
 
 
 def flips(*places):
@@ -28,10 +29,14 @@ def both(offset):
 
 
 def loader_parts():
-    yield Case('X1-head', "stage2's head", WHO, expect=STOPS, codes=('S1 C',),
-               damage=flips(L['DISK_STAGE2_HEAD'] + 0x333))
-    yield Case('X1-head-zero', "stage2's head is zero", WHO, expect=STOPS,
-               codes=('S1 C',), damage=zeros(L['DISK_STAGE2_HEAD'], 0xE00))
+    yield Case('X1-head', "stage2's head, first copy", WHO, expect=WARNS, quirks=(30,),
+               damage=flips(HEAD + 0x333))
+    yield Case('X1-head-zero', "stage2's head, first copy is zero", WHO, expect=WARNS,
+               quirks=(30,), damage=zeros(HEAD, L['STAGE2_HEAD_BYTES']))
+    yield Case('X1-head-second', "stage2's head, second copy", WHO,
+               damage=flips(SECOND + HEAD + 0x333))
+    yield Case('X1-heads', "stage2's head, both copies", WHO, expect=STOPS,
+               codes=('S1 C',), damage=both(HEAD + 0x333))
     yield Case('X1-body', "stage2's body, first copy", WHO, expect=WARNS, quirks=(12,),
                damage=flips(L['DISK_STAGE2_BODY'] + 0x1234))
     yield Case('X1-body-zero', "stage2's body, first copy is zero", WHO, expect=WARNS,
