@@ -38,7 +38,10 @@ STATIONS = (('stage2', 'stage2'), ('kernel entry', 'kernel entry'),
             ('heap ready', 'HEAP'), ('prompt', 'prompt'))
 CRC, NO_CRC = 'Nehalem', 'Nehalem,-sse4.2'
 BOOTS = (('IDE, SSE4.2', 'ide', CRC), ('IDE, no SSE4.2', 'ide', NO_CRC),
-         ('AHCI, SSE4.2', 'ahci', CRC), ('AHCI, no SSE4.2', 'ahci', NO_CRC))
+         ('AHCI, SSE4.2', 'ahci', CRC), ('AHCI, no SSE4.2', 'ahci', NO_CRC),
+         ('USB stick on xHCI, SSE4.2', 'usb', CRC))
+# Where the BIOS' calls are counted: the bus, and what to call it.
+CALL_DISKS = (('ide', 'IDE'), ('ahci', 'AHCI'), ('usb', 'xHCI'), ('cd', 'CD, CHS'))
 SIZES = (('512M', CRC), ('8G', CRC), ('64G', CRC), ('64G', CRC + ',+pdpe1gb'))
 LOST_SIZES = ('16M', '512M', '8G')
 
@@ -103,19 +106,20 @@ class Bench:
         self.image = os.path.join(build, 'plinth.img')
         self.program = counter.Program(build)
         self.plugin = counter.build_plugin(os.path.join(build, 'bench'))
-        self.reports = {}       # (mem, cpu) -> JSON report at the prompt
+        self.reports = {}       # (mem, cpu, disk) -> JSON report at the prompt
         self.numbers = {}       # for --json
 
     def setup(self, mem, cpu, disk='ide', config='kaslr=off'):
         return machine.Setup(self.image, mem=mem, cpu=cpu, disk=disk, config=config)
 
-    def report(self, mem, cpu=CRC):
-        if (mem, cpu) not in self.reports:
+    def report(self, mem, cpu=CRC, disk='ide'):
+        if (mem, cpu, disk) not in self.reports:
             try:
-                self.reports[mem, cpu] = counter.plain(self.setup(mem, cpu))
+                report = counter.plain(self.setup(mem, cpu, disk))
             except BenchError as error:
-                raise BenchError(f'{mem}, {cpu}: {error}') from None
-        return self.reports[mem, cpu]
+                raise BenchError(f'{mem}, {cpu}, {disk}: {error}') from None
+            self.reports[mem, cpu, disk] = report
+        return self.reports[mem, cpu, disk]
 
     def image_phys(self, mem, cpu):
         return self.report(mem, cpu)['layout']['image_phys']
@@ -238,14 +242,17 @@ class Bench:
         return result
 
     def bios(self):
-        table = Table('BIOS', 'what', 'number', 'goal', '')
-        loader = self.report('512M')['loader']
-        calls, sectors = loader['int13_calls'], loader['int13_sectors']
-        read = sectors * loader['sector_bytes']
-        goal = GOAL_CALLS + read // L['CHUNK_BYTES']
-        table.add('INT 13h calls', calls, *at_most(calls, goal))
-        table.add('sectors read', f'{sectors} ({number(read)} bytes)', '', '')
-        self.numbers['bios'] = {'int13_calls': calls, 'sectors': sectors}
+        table = Table('BIOS calls for the disk', 'disk', 'INT 13h calls', 'goal', '',
+                      'sectors', 'sectors a call')
+        self.numbers['bios'] = {}
+        for disk, name in CALL_DISKS:
+            loader = self.report('512M', disk=disk)['loader']
+            calls, sectors = loader['int13_calls'], loader['int13_sectors']
+            goal = GOAL_CALLS + sectors * loader['sector_bytes'] // L['CHUNK_BYTES']
+            # By cylinder, head and sector a call ends with its track.
+            cells = at_most(calls, goal) if loader['edd'] else ('', '')
+            table.add(name, calls, *cells, number(sectors), f'{sectors / calls:.1f}')
+            self.numbers['bios'][disk] = {'int13_calls': calls, 'sectors': sectors}
         return table
 
     def sizes(self):

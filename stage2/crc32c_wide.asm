@@ -9,7 +9,8 @@
 
 extern crc32c_way, cpu_features2
 
-%define STEPS           4                       ; dwords a turn of the table loop
+%define STEPS           32                      ; dwords a turn: what a loop costs is paid once
+%define TURN_SHIFT      7
 
 section .body
 bits 32
@@ -36,19 +37,18 @@ instruction:
         pushad
         or      eax, -1
         mov     edx, ecx
-; 32 bytes a turn, then single bytes.
-        shr     ecx, 5
+        shr     ecx, TURN_SHIFT
         jz      .bytes
 .block:
 %assign at 0
-%rep 8
+%rep STEPS
         crc32   eax, dword [esi + at]
 %assign at at + 4
 %endrep
-        add     esi, 32
+        add     esi, STEPS * 4
         dec     ecx
         jnz     .block
-.bytes: and     edx, 31
+.bytes: and     edx, STEPS * 4 - 1
         jz      done
 .byte:  crc32   eax, byte [esi]
         inc     esi
@@ -62,7 +62,7 @@ done:   not     eax
 tables: pushad
         or      eax, -1
         push    ecx
-        shr     ecx, 4
+        shr     ecx, TURN_SHIFT
         jz      .rest
 .block:
 %assign at 0
@@ -95,6 +95,6 @@ tables: pushad
         jnz     .byte
         jmp     done
 
-%if STEPS != 4
-%error "crc32c_wide.asm divides by a turn's bytes with a shift of 4"
+%if STEPS * 4 != 1 << TURN_SHIFT
+%error "crc32c_wide.asm divides by the bytes of a turn with another shift"
 %endif
