@@ -302,6 +302,11 @@ class Image:
         return None
 
 
+def body_bytes_good(count):
+    """Whether stage2's head may say that its body has so many bytes."""
+    return 0 < count <= L['STAGE2_BODY_BYTES'] and count % 512 == 0
+
+
 def manifest_parts(slot):
     head = MANIFEST.unpack(slot)
     entries = [ENTRY.unpack(slot, MANIFEST.bytes + i * ENTRY.bytes)

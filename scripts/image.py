@@ -143,16 +143,18 @@ def fill_head(image, build_id):
     at, body = L['DISK_STAGE2_HEAD'], L['DISK_STAGE2_BODY']
     head = HEAD.unpack(image, at)
     for field, wanted in (('magic', L['STAGE2_HEAD_MAGIC']),
-                          ('version', L['DISK_FORMAT_VERSION']),
-                          ('body_bytes', L['STAGE2_BODY_BYTES'])):
+                          ('version', L['DISK_FORMAT_VERSION'])):
         if head[field] not in (0, wanted):
             raise ImageError(f'stage2 head: {field} is {head[field]:#x}, '
                              f'this tool writes {wanted:#x}')
         head[field] = wanted
+    if not fmt.body_bytes_good(head['body_bytes']):
+        raise ImageError(f"stage2 head: body_bytes is {head['body_bytes']:#x}, not whole "
+                         f"sectors up to {L['STAGE2_BODY_BYTES']:#x}")
     for field in ('body_crc32c', 'image_bytes'):
         if head[field]:
             raise ImageError(f'stage2 head: {field} is filled in already')
-    head['body_crc32c'] = fmt.crc32c(image[body:body + L['STAGE2_BODY_BYTES']])
+    head['body_crc32c'] = fmt.crc32c(image[body:body + head['body_bytes']])
     head['image_bytes'] = len(image)
     head['build_id'] = build_id
     image[at:at + HEAD.bytes] = HEAD.pack(head)

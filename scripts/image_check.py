@@ -145,16 +145,20 @@ def head_rules(data):
                 L['STAGE2_HEAD_MAGIC'], head['magic'], hex32)
     yield equal('head-version', 'stage2 and the tool agree on the format',
                 L['DISK_FORMAT_VERSION'], head['version'])
-    yield equal('head-body-bytes', 'the whole body slot is loaded and checked',
-                L['STAGE2_BODY_BYTES'], head['body_bytes'])
-    at = L['DISK_STAGE2_BODY']
-    crc = fmt.crc32c(data[at:at + L['STAGE2_BODY_BYTES']])
+    count, at = head['body_bytes'], L['DISK_STAGE2_BODY']
+    yield Finding('head-body-bytes', 'so much of the body is loaded and checked',
+                  fmt.body_bytes_good(count),
+                  f"whole sectors up to {L['STAGE2_BODY_BYTES']}", count)
+    count = min(count, L['STAGE2_BODY_BYTES'])
+    crc = fmt.crc32c(data[at:at + count])
     yield equal('head-body-crc', 'stage2 runs no damaged body', crc, head['body_crc32c'],
                 hex32)
     yield Finding('head-build-id', 'a report must name the build', any(head['build_id']),
                   'not all zeros', 'zeros')
     yield equal('head-uuid', 'made from the content, so that two builds differ',
                 fmt.uuid_text(fmt.content_uuid(data)), fmt.uuid_text(head['uuid']))
+    yield zeros('body-rest', 'nothing hides behind stage2',
+                data[at + count:at + L['STAGE2_BODY_BYTES']], at + count)
     yield zeros('reserved-0x8000', 'kept for a longer stage2',
                 data[L['DISK_RESERVED']:L['DISK_CONFIG']], L['DISK_RESERVED'])
 

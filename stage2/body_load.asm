@@ -27,10 +27,11 @@ body_load:
 .proven:
         mov     esi, BOUNCE_PHYS
         mov     edi, STAGE2_BODY_PHYS
-        mov     ecx, STAGE2_BODY_BYTES / 4
+        mov     ecx, [stage2_head + stage2_head_body_bytes]
+        shr     ecx, 2
         rep movsd
         ret
-.read:  mov     ecx, STAGE2_BODY_BYTES
+.read:  mov     ecx, [stage2_head + stage2_head_body_bytes]
         mov     edi, BOUNCE_PHYS
         mov     edx, [stage2_head + stage2_head_body_crc32c]
         jmp     disk_read_proven

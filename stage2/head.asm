@@ -10,7 +10,7 @@
 
 extern low_zero, disk_drive, drive_given, gate_esp, pm_enter, fault32_init, serial_init
 extern cpu_probe, crc32c_init, drive_find, body_load, body_main, safe_mode, cpu_features
-extern milestones, stage1_left
+extern milestones, stage1_left, body_disk_bytes
 
 %define BDA_SHIFTS      0x417                   ; what the keyboard handler keeps, no key read
 %define SHIFT_OR_CTRL   7
@@ -24,7 +24,7 @@ stage2_head:
         times   stage2_head_magic - ($ - $$) nop
         dd      STAGE2_HEAD_MAGIC
         dd      DISK_FORMAT_VERSION
-        dd      STAGE2_BODY_BYTES
+        dd      body_disk_bytes
 ; Filled in by image.py seal: CRC of the body, bytes of the image, UUID, build id.
         times   sizeof_stage2_head - ($ - $$) db 0
 

@@ -22,7 +22,7 @@ struct stage2_head {
     u8 jump[4];
     u32 magic;
     u32 version;
-    u32 body_bytes; /* STAGE2_BODY_BYTES: the whole slot is checked */
+    u32 body_bytes; /* whole 512; the rest of the slot is zero and not loaded */
     u32 body_crc32c;
     u32 reserved;
     u64 image_bytes;

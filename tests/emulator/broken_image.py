@@ -70,7 +70,7 @@ class Break:
 
     def _seal_loader(self, base):
         at, body = base + L['DISK_STAGE2_HEAD'], base + L['DISK_STAGE2_BODY']
-        crc = fmt.crc32c(self.data[body:body + L['STAGE2_BODY_BYTES']])
+        crc = fmt.crc32c(self.data[body:body + HEAD.unpack(self.data, at)['body_bytes']])
         self.put(at + HEAD.fields['body_crc32c'][0], struct.pack('<I', crc))
         crc = fmt.crc32c(self.data[at:at + L['STAGE2_HEAD_BYTES']])
         self.put(base + L['MBR_HEAD_CRC'], struct.pack('<I', crc))

@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 SCRIPTS = os.path.join(ROOT, 'scripts')
 IMAGE_TOOL = os.path.join(SCRIPTS, 'image.py')
 BUILD_ID = bytes(range(0x41, 0x41 + 20))
+BODY_BYTES = 0x6000     # of stage2, by its head
 
 sys.path.insert(0, SCRIPTS)
 
@@ -72,7 +73,7 @@ def build_inputs(folder, kernel=None, symbols=None, modules=b'module text',
     head = L['DISK_STAGE2_HEAD']
     raw[head:head + HEAD.bytes] = HEAD.pack({
         'jump': b'\xe9\x60\x00\x90', 'magic': L['STAGE2_HEAD_MAGIC'],
-        'version': L['DISK_FORMAT_VERSION'], 'body_bytes': L['STAGE2_BODY_BYTES'],
+        'version': L['DISK_FORMAT_VERSION'], 'body_bytes': BODY_BYTES,
         'body_crc32c': 0, 'reserved': 0, 'image_bytes': 0, 'uuid': bytes(16),
         'build_id': bytes(20), 'reserved2': 0})
     raw[head + HEAD.bytes:head + HEAD.bytes + 64] = b'head' * 16

@@ -76,7 +76,7 @@ def test_head_both_copies(victim, rubbish):
     dies(victim, rubbish, 'S1 C')
 
 
-@pytest.mark.parametrize('offset', [0, 1, 0x1234, L['STAGE2_BODY_BYTES'] - 1])
+@pytest.mark.parametrize('offset', [0, 1, 0x1234, 0x2FFF])
 def test_body_first_copy(offset, victim, rubbish):
     flip(victim, L['DISK_STAGE2_BODY'] + offset, 3)
     loader, _ = boots(victim, rubbish)

@@ -13,7 +13,7 @@ import pytest
 import samples
 from disk_format import (BASES, CONFIG_TEXT_MAX, HEAD, MANIFEST, Image, L, config_slot,
                          content_uuid, crc32c, partition_entry)
-from samples import BUILD_ID, build_inputs, image_tool
+from samples import BODY_BYTES, BUILD_ID, build_inputs, image_tool
 
 SECOND = L['DISK_PARTITION']
 
@@ -386,7 +386,9 @@ BITES = [
     (0x200 + HEAD.fields['body_bytes'][0], 'head-body-bytes'),
     (0x200 + HEAD.fields['uuid'][0], 'head-uuid'),
     (L['DISK_STAGE2_BODY'] + 9, 'head-body-crc'),
-    (L['DISK_STAGE2_BODY'] + L['STAGE2_BODY_BYTES'] - 1, 'head-body-crc'),
+    (L['DISK_STAGE2_BODY'] + BODY_BYTES - 1, 'head-body-crc'),
+    (L['DISK_STAGE2_BODY'] + BODY_BYTES, 'body-rest'),
+    (L['DISK_STAGE2_BODY'] + L['STAGE2_BODY_BYTES'] - 1, 'body-rest'),
     (L['DISK_RESERVED'] + 7, 'reserved-0x8000'),
     (L['DISK_CONFIG'], 'config1-magic'),
     (L['DISK_CONFIG'] + 10, 'config1-length'),
