@@ -19,6 +19,7 @@
 #include "kernel/base/config.h"
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
+#include "kernel/base/site.h"
 #include "kernel/death.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
@@ -197,7 +198,7 @@ static void config_word(const struct config_word *word, void *context)
 {
     static const char *const known[] = {"kaslr",  "log",  "test",     "nonce",
                                         "report", "exit", "recorder", "break",
-                                        "colour", "check"};
+                                        "colour", "check", "heap"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))
@@ -206,10 +207,22 @@ static void config_word(const struct config_word *word, void *context)
              (int)MIN(word->key.bytes, 60UL), word->key.text);
 }
 
+/* False, out untouched, when the value names no mode of the heap. */
+static bool heap_mode_find(const struct config_value *value, enum heap_mode *out)
+{
+    for (enum heap_mode mode = 0; mode < HEAP_MODE_COUNT; mode++)
+        if (config_is(value, heap_mode_name(mode))) {
+            *out = mode;
+            return true;
+        }
+    return false;
+}
+
 /* A value that means nothing is said aloud; what happens then stands behind it. */
 static void config_check_values(void)
 {
     struct config_value value;
+    enum heap_mode mode;
     u64 number;
     if (config_find(handover.config, "kaslr", &value) && !config_is(&value, "off") &&
         !config_is(&value, "max") && !config_parse_u64(&value, &number))
@@ -226,6 +239,10 @@ static void config_check_values(void)
     if (config_find(handover.config, "report", &value) && !config_is(&value, "json"))
         log_warn("configuration: report=%.*s is not json; ignored",
                  (int)MIN(value.bytes, 60UL), value.text);
+    if (config_find(handover.config, "heap", &value) && !heap_mode_find(&value, &mode))
+        log_warn(
+            "configuration: heap=%.*s is not plain, guard or poison; plain is used",
+            (int)MIN(value.bytes, 60UL), value.text);
 }
 
 static void config_start(void)
@@ -262,6 +279,7 @@ static void symbols_start(void)
     else if (status != STATUS_OK)
         log_warn("no function names: the symbols are %s",
                  status == STATUS_INVALID ? "damaged" : "of another build");
+    site_set_namer(symbol_text);
     init_done(INIT_SYMBOLS);
 }
 
@@ -277,11 +295,15 @@ static void time_start(void)
  * are dead. */
 static void heap_start(void)
 {
+    struct config_value value;
+    enum heap_mode mode = HEAP_PLAIN;
     init_needs(INIT_HEAP, INIT_FRAMES);
     init_needs(INIT_HEAP, INIT_SPACE);
     init_needs(INIT_HEAP, INIT_HIGH);
     pmm_loader_reclaim();
-    heap_init();
+    if (config_find(handover.config, "heap", &value))
+        (void)heap_mode_find(&value, &mode);
+    heap_init(mode);
     init_done(INIT_HEAP);
     milestone_reach(MILESTONE_HEAP);
     BREAK(HEAP);

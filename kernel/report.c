@@ -126,9 +126,10 @@ void report_heap(void)
     heap_stats_get(&stats);
     log_print("heap: %lu objects of %lu bytes in %lu pages, %lu of them with a frame; "
               "%lu faults, "
-              "%lu lost races, %lu refusals, tables for %lu x 2 MiB\n",
+              "%lu lost races, %lu refusals, tables for %lu x 2 MiB, %s mode\n",
               stats.objects, stats.object_bytes, stats.pages, stats.pages_present,
-              stats.faults, stats.lost_races, stats.refused, stats.regions);
+              stats.faults, stats.lost_races, stats.refused, stats.regions,
+              heap_mode_name(heap_mode_now()));
 }
 
 void report_milestones(void)

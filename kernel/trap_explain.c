@@ -50,6 +50,8 @@ static const char *heap_place(u64 virt)
         return "a free slot of the kernel heap";
     case HEAP_PLACE_OBJECT:
         return "an object of the kernel heap";
+    case HEAP_PLACE_FREED:
+        return "freed memory of the kernel heap";
     case HEAP_PLACE_NEVER:
     case HEAP_PLACE_OUTSIDE:
         break;

@@ -35,14 +35,28 @@ static void heap_info_for_each(const struct audit_holder *holder, struct audit *
                  1UL << HEAP_INFO_ORDER);
 }
 
+/* In poison mode, a frame of records beside each slab. */
+static void heap_records_for_each(const struct audit_holder *holder,
+                                  struct audit *audit, audit_hold_fn hold)
+{
+    for (u64 page = 0; page < HEAP_PAGES; page++) {
+        const struct heap_page *info = heap_page_info(page);
+        if (info && info->kind == HEAP_PAGE_SLAB && info->slab.records)
+            hold(audit, holder->name, pfn_make(info->slab.records), 1);
+    }
+}
+
 void audit_init(const struct audit_facts *facts)
 {
     static struct audit_space kernel_space = {.space = &kernel_page_space};
     static struct audit_holder heap_info = {.name = "heap descriptors",
                                             .for_each = heap_info_for_each};
+    static struct audit_holder heap_records = {.name = "heap records",
+                                               .for_each = heap_records_for_each};
     audit_facts = facts;
     audit_space_add(&kernel_space);
     audit_holder_add(&heap_info);
+    audit_holder_add(&heap_records);
 }
 
 void audit_space_add(struct audit_space *space)

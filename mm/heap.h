@@ -17,22 +17,48 @@
  * Refuses:  a pointer that is no live object is a death with a code (HP-01 double free,
  *           HP-02 not the start of an object, HP-03 not of the heap), never a silent
  *           return.
- * Locking:  one spinlock with interrupts off; no heap memory that could fault is
- * touched while it is held. Context:  anything but NMI, #MC, #DF and the fatal path.
- * Does not sleep.
+ * Finds:    a write after free (HP-08) when the slot is given again, a write past an
+ * end (HP-09) or before a start (HP-10) when the object is freed or resized, all three
+ * in heap_verify. How much of them is seen depends on the mode:
+ *
+ *             plain   free slots are zero, and so is what a run's last page has behind
+ *                     the object; past the end of a small object nothing is seen
+ *             guard   each object is a run that ends at a page end: past it a write
+ *                     faults at once, but for what alignment adds (up to 15 bytes, more
+ *                     where a larger alignment was asked for). These bytes and those
+ *                     before the object in its page hold a pattern. Freed objects
+ * fault. poison  small objects have HEAP_EDGE_BYTES and more of a pattern behind them,
+ * freed ones hold another, and a frame beside each slab tells who allocated and who
+ * freed each slot
+ *
+ *           Writing the pattern itself is never seen. In plain mode a slab knows its
+ * last two sites only, not those of each slot. Locking:  one spinlock with interrupts
+ * off; no heap memory that could fault is touched while it is held. Context:  anything
+ * but NMI, #MC, #DF and the fatal path. Does not sleep.
  */
 #ifndef PLINTH_MM_HEAP_H
 #define PLINTH_MM_HEAP_H
 
+#include "kernel/base/site.h"
 #include "kernel/base/status.h"
 #include "mm/addr.h"
 
-#define HEAP_ALIGN     16   /* of every object */
-#define HEAP_SMALL_MAX 2048 /* larger requests are runs of pages */
-#define HEAP_ALIGN_MAX PAGE_2M_BYTES
+#define HEAP_ALIGN      16   /* of every object */
+#define HEAP_SMALL_MAX  2048 /* larger requests are runs of pages */
+#define HEAP_ALIGN_MAX  PAGE_2M_BYTES
 
-/* After pmm_init. */
-void heap_init(void);
+#define HEAP_EDGE_BYTES 16 /* at least so many behind each object in poison mode */
+/* Eight of either are no canonical address. */
+#define HEAP_EDGE_FILL  0xED
+#define HEAP_FREED_FILL 0xF4
+
+enum heap_mode { HEAP_PLAIN, HEAP_GUARD, HEAP_POISON, HEAP_MODE_COUNT };
+
+/* After pmm_init. The mode is for ever. */
+void heap_init(enum heap_mode mode);
+enum heap_mode heap_mode_now(void);
+/* "plain", "guard", "poison". */
+const char *heap_mode_name(enum heap_mode mode);
 
 /* Zeroed memory for at least bytes, aligned to HEAP_ALIGN. NULL: bytes is 0, more than
  * can ever fit, or memory cannot be promised. */
@@ -64,6 +90,7 @@ struct heap_stats {
     u64 lost_races;    /* faults that found the page installed already */
     u64 refused;       /* requests that got NULL */
     u64 regions;       /* 2 MiB regions that have tables */
+    u64 record_frames; /* beside slabs, in poison mode */
 };
 void heap_stats_get(struct heap_stats *out);
 
@@ -75,19 +102,27 @@ bool heap_fault(virt_t address);
 /* What a heap address is, for explanations. Any context, faults never. */
 enum heap_place {
     HEAP_PLACE_OUTSIDE,
-    HEAP_PLACE_NEVER, /* never given, or given back */
-    HEAP_PLACE_GUARD, /* beside a large run */
+    HEAP_PLACE_NEVER, /* not given, and nothing is known of what was there */
+    HEAP_PLACE_FREED, /* in a page that was given back */
+    HEAP_PLACE_GUARD, /* beside a run */
     HEAP_PLACE_FREE,  /* a free slot of a slab */
     HEAP_PLACE_OBJECT,
 };
 struct heap_where {
     enum heap_place place;
-    u64 object; /* start of object or slot, or of the run a guard belongs to */
-    u64 object_bytes;
+    bool armed; /* promised, without a frame yet */
+    u64 object; /* start of the object or slot that is or was there, or of the one a
+                   guard belongs to; 0: not known */
+    u64 object_bytes;  /* as asked for, or all of its slot; 0: not known */
+    u64 class_bytes;   /* of the slab; 0: a run */
+    site_t alloc_site; /* who allocated and freed it, as far as known */
+    site_t free_site;
+    bool sites_exact; /* else they are the last ones of its slab */
 };
 void heap_locate(virt_t address, struct heap_where *out);
 
-/* Checks every descriptor against entries and counters; panics on a difference. */
+/* Checks every descriptor against entries and counters, every edge and every free slot;
+ * dies on a difference. No other CPU may be in the heap. */
 void heap_verify(void);
 
 #endif

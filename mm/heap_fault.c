@@ -17,7 +17,7 @@ static pte_t *fault_entry(virt_t address)
 {
     if (address.raw < HEAP_WINDOW || address.raw - HEAP_WINDOW >= HEAP_BYTES)
         return NULL;
-    u64 page = (address.raw - HEAP_WINDOW) >> PAGE_SHIFT;
+    u64 page = heap_page_of(address.raw);
     pte_t *table = atomic_load_pointer(
         (void *const *)&heap.table[page / HEAP_REGION_PAGES]);
     return table ? &table[page % HEAP_REGION_PAGES] : NULL;
@@ -63,27 +63,64 @@ bool heap_fault(virt_t address)
 
 /* --- explanations --- */
 
-static void locate_in_page(const struct heap_page *info, u64 page, u64 address,
+static void locate_in_slab(const struct heap_page *info, u64 page, u64 address,
                            struct heap_where *out)
 {
-    if (info->kind == HEAP_PAGE_SLAB) {
-        u64 class = heap_class_bytes(info->class_index);
-        u64 slot = (address & (PAGE_BYTES - 1)) / class;
-        /* Behind the last slot a few bytes belong to none. */
-        bool slack = slot >= PAGE_BYTES / class;
-        out->object = heap_page_address(page) + slot * class;
-        out->object_bytes = slack ? PAGE_BYTES % class : class;
-        bool live = !slack && heap_slot_is_live(info, slot);
-        out->place = live ? HEAP_PLACE_OBJECT : HEAP_PLACE_FREE;
+    struct heap_extent extent;
+    u64 class = heap_class_bytes(info->class_index);
+    u64 slot = address % PAGE_BYTES / class;
+    /* Behind the last slot a few bytes belong to none. */
+    bool slack = slot >= PAGE_BYTES / class;
+    bool live = !slack && heap_slot_is_live(info, slot);
+    heap_extent_of(page, address, &extent);
+    out->place = live ? HEAP_PLACE_OBJECT : HEAP_PLACE_FREE;
+    out->object = extent.object;
+    out->object_bytes = slack ? PAGE_BYTES % class : live ? extent.bytes : class;
+    out->class_bytes = class;
+    out->alloc_site = extent.alloc_site;
+    out->free_site = extent.free_site;
+    out->sites_exact = extent.exact;
+}
+
+/* Page, tail or guard of a run that lives. */
+static void locate_in_run(const struct heap_page *info, struct heap_where *out)
+{
+    struct heap_extent extent;
+    const struct heap_page *head = heap_page_info(info->link);
+    out->place = info->kind == HEAP_PAGE_GUARD ? HEAP_PLACE_GUARD : HEAP_PLACE_OBJECT;
+    if (!head || head->kind != HEAP_PAGE_RUN)
+        return;
+    heap_extent_of(info->link, heap_page_address(info->link), &extent);
+    out->object = extent.object;
+    out->object_bytes = extent.bytes;
+    out->alloc_site = extent.alloc_site;
+    out->sites_exact = true;
+}
+
+/* What is still known of a page that was given back. Its run's head may have another
+ * life by now. */
+static void locate_freed(const struct heap_page *info, u64 page, u64 address,
+                         struct heap_where *out)
+{
+    if (info->free_site.raw == 0)
+        return;
+    out->place = HEAP_PLACE_FREED;
+    out->alloc_site = info->alloc_site;
+    out->free_site = info->free_site;
+    out->sites_exact = info->link != HEAP_NO_PAGE;
+    if (info->link == HEAP_NO_PAGE) {
+        out->class_bytes = heap_class_bytes(info->class_index);
+        out->object = address - address % PAGE_BYTES % out->class_bytes;
+        out->object_bytes = out->class_bytes;
         return;
     }
-    u64 first = info->kind == HEAP_PAGE_RUN ? page : info->link;
-    const struct heap_page *head = heap_page_info(first);
-    if (!head || info->kind == HEAP_PAGE_FREE)
+    const struct heap_page *head = heap_page_info(info->link);
+    if (head->kind != info->kind || head->link != info->link ||
+        head->free_site.raw != info->free_site.raw ||
+        page - info->link >= head->run.pages)
         return;
-    out->place = info->kind == HEAP_PAGE_GUARD ? HEAP_PLACE_GUARD : HEAP_PLACE_OBJECT;
-    out->object = heap_page_address(first);
-    out->object_bytes = head->run_bytes;
+    out->object = heap_page_address(info->link) + head->run.start;
+    out->object_bytes = head->run.bytes;
 }
 
 void heap_locate(virt_t address, struct heap_where *out)
@@ -92,8 +129,15 @@ void heap_locate(virt_t address, struct heap_where *out)
     if (address.raw < HEAP_WINDOW || address.raw - HEAP_WINDOW >= HEAP_BYTES)
         return;
     out->place = HEAP_PLACE_NEVER;
-    u64 page = (address.raw - HEAP_WINDOW) >> PAGE_SHIFT;
+    u64 page = heap_page_of(address.raw);
     const struct heap_page *info = heap_page_info(page);
-    if (info)
-        locate_in_page(info, page, address.raw, out);
+    if (!info)
+        return;
+    out->armed = pte_read(heap_page_entry(page)).raw == PTE_ARMED;
+    if (info->kind == HEAP_PAGE_SLAB)
+        locate_in_slab(info, page, address.raw, out);
+    else if (info->kind == HEAP_PAGE_FREE || info->kind == HEAP_PAGE_DYING)
+        locate_freed(info, page, address.raw, out);
+    else
+        locate_in_run(info, out);
 }

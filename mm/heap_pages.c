@@ -132,21 +132,56 @@ enum status heap_pages_arm(u64 first, u64 pages, u64 tables_first, u64 tables_pa
     return STATUS_OK;
 }
 
-void heap_pages_disarm(u64 first, u64 pages)
+void heap_pages_condemn(u64 first, u64 pages, site_t site)
 {
     for (u64 page = first; page < first + pages; page++) {
-        pte_t was = pte_clear(heap_page_entry(page));
-        if (!pte_is_present(was)) {
-            ASSERT(was.raw == PTE_ARMED);
-            pmm_promise_return(1);
-            continue;
-        }
-        tlb_flush_page(virt_make(heap_page_address(page)));
-        enum status status = pmm_free(phys_to_pfn(pte_phys(was, 1)), 0, OWNER_HEAP);
-        ASSERT(status == STATUS_OK);
-        atomic_fetch_sub_u64(&heap.stats.pages_present, 1);
+        struct heap_page *info = heap_page_info(page);
+        info->kind = HEAP_PAGE_DYING;
+        info->free_site = site;
     }
     heap.stats.pages -= pages;
+}
+
+/* Clears the entries; frames wait in the descriptors. Returns how many there are. */
+static u64 entries_clear(u64 first, u64 pages, struct tlb_gather *gather)
+{
+    u64 present = 0;
+    for (u64 page = first; page < first + pages; page++) {
+        pte_t was = pte_clear(heap_page_entry(page));
+        u64 *frame = &heap_page_info(page)->run.frame;
+        *frame = 0;
+        if (!pte_is_present(was)) {
+            ASSERT_MSG(was.raw == PTE_ARMED, "heap page V:%#lx freed with entry %#lx",
+                       heap_page_address(page), was.raw);
+            continue;
+        }
+        *frame = phys_to_pfn(pte_phys(was, 1)).raw;
+        tlb_gather_page(gather, virt_make(heap_page_address(page)));
+        present++;
+    }
+    return present;
+}
+
+static void frames_give(u64 first, u64 pages)
+{
+    for (u64 page = first; page < first + pages; page++) {
+        u64 frame = heap_page_info(page)->run.frame;
+        if (frame == 0)
+            continue;
+        enum status status = pmm_free(pfn_make(frame), 0, OWNER_HEAP);
+        ASSERT(status == STATUS_OK);
+    }
+}
+
+void heap_pages_disarm(u64 first, u64 pages)
+{
+    struct tlb_gather gather;
+    tlb_gather_init(&gather);
+    u64 present = entries_clear(first, pages, &gather);
+    tlb_gather_flush(&gather);
+    frames_give(first, pages);
+    pmm_promise_return(pages - present);
+    atomic_fetch_sub_u64(&heap.stats.pages_present, present);
 }
 
 enum status heap_pages_take(u64 pages, u64 guard, u64 align_pages, u64 *first)

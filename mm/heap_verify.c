@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The heap's own audit: descriptors, the map of taken pages, entries and counters must
- * agree.
+ * agree, and nobody wrote to what nobody has.
  */
 #include "kernel/base/bits.h"
 #include "kernel/base/panic.h"
@@ -21,21 +21,42 @@ static void page_check(bool ok, u64 page, const char *what)
 static void slab_sum(const struct heap_page *info, u64 page, struct heap_sums *sums)
 {
     u32 live = 0;
-    for (u32 i = 0; i < ARRAY_COUNT(info->taken); i++)
-        live += bits_count(info->taken[i]);
+    for (u32 i = 0; i < ARRAY_COUNT(info->slab.taken); i++)
+        live += bits_count(info->slab.taken[i]);
     page_check(info->class_index < HEAP_CLASSES, page, "class out of range");
     page_check(live == info->used, page, "used differs from its bits");
     sums->objects += live;
     sums->bytes += live * heap_class_bytes(info->class_index);
 }
 
+/* Free slots hold what they should, edges as well. */
+static void slots_check(const struct heap_page *info, u64 page)
+{
+    u64 class = heap_class_bytes(info->class_index);
+    struct heap_extent extent;
+    for (u64 slot = 0; slot < PAGE_BYTES / class; slot++) {
+        heap_extent_of(page, heap_page_address(page) + slot * class, &extent);
+        if (heap_slot_is_live(info, slot))
+            heap_edges_check(&extent);
+        else
+            heap_slot_check(&extent, extent.exact && extent.free_site.raw != 0);
+    }
+}
+
+static void run_edges_check(u64 first)
+{
+    struct heap_extent extent;
+    heap_extent_of(first, heap_page_address(first), &extent);
+    heap_edges_check(&extent);
+}
+
 /* A run's pages in order: guard, head, tails, guard, all pointing at the head. */
 static void run_check(const struct heap_page *head, u64 first)
 {
-    u64 pages = head->run_pages;
+    u64 pages = head->run.pages;
     page_check(pages != 0 && first + pages < HEAP_PAGES, first,
                "run of impossible length");
-    page_check(head->run_bytes <= pages * PAGE_BYTES, first,
+    page_check(head->run.start + head->run.bytes <= pages * PAGE_BYTES, first,
                "run longer than its pages");
     for (u64 page = first - 1; page <= first + pages; page++) {
         const struct heap_page *info = heap_page_info(page);
@@ -69,21 +90,25 @@ static void page_sum(u64 page, struct heap_sums *sums)
     const struct heap_page *info = heap_page_info(page);
     bool taken = heap.taken[page / 64] >> (page % 64) & 1;
     u64 entry = pte_read(heap_page_entry(page)).raw;
+    bool dying = info->kind == HEAP_PAGE_DYING;
     bool owned = info->kind == HEAP_PAGE_SLAB || info->kind == HEAP_PAGE_RUN ||
                  info->kind == HEAP_PAGE_TAIL;
     bool alive = entry == PTE_ARMED || (entry & PTE_P);
-    page_check(owned == alive, page, "entry and descriptor disagree");
+    page_check(owned == alive || dying, page, "entry and descriptor disagree");
     page_check(alive || entry == 0, page, "entry is neither 0, ARMED nor present");
     page_check(page == 0 || taken == (info->kind != HEAP_PAGE_FREE), page,
                "taken bit is wrong");
     sums->pages += owned;
     sums->present += entry & PTE_P;
-    if (info->kind == HEAP_PAGE_SLAB)
+    if (info->kind == HEAP_PAGE_SLAB) {
         slab_sum(info, page, sums);
+        slots_check(info, page);
+    }
     if (info->kind == HEAP_PAGE_RUN) {
         run_check(info, page);
+        run_edges_check(page);
         sums->objects++;
-        sums->bytes += info->run_bytes;
+        sums->bytes += info->run.bytes;
     }
 }
 

@@ -91,6 +91,9 @@
     CODE(HP, 5, "touch of heap memory that was never given or was given back")        \
     CODE(HP, 6, "touch of a guard page beside a heap object")                         \
     CODE(HP, 7, "demand paging asked for where it is forbidden")                      \
+    CODE(HP, 8, "heap memory was written to after it was freed")                      \
+    CODE(HP, 9, "write past the end of a heap object")                                \
+    CODE(HP, 10, "write before the start of a heap object")                           \
     CODE(ID, 1, "the identity map is not gone")                                       \
     CODE(IN, 1, "initialisation in the wrong order")                                  \
     CODE(LK, 1, "lock taken twice by one CPU")                                        \

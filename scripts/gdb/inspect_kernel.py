@@ -118,7 +118,7 @@ def show_heap_page(heap, address):
     name = enum_names('heap_page_kind', 'HEAP_PAGE_').get(int(info['kind']), '?')
     print(f'  {name}' + {
         'slab': f", class {int(info['class_index'])}, {int(info['used'])} live objects",
-        'run': f", {int(info['run_pages'])} pages for {int(info['run_bytes'])} bytes",
+        'run': f", {int(info['run']['pages'])} pages for {int(info['run']['bytes'])} bytes",
         'tail': f", of the run at page {int(info['link'])}",
         'guard': f", beside the run at page {int(info['link'])}"}.get(name, ''))
     steps = walk(Cpu().root, address).steps

@@ -21,6 +21,7 @@ DEADLY = {
     'die_heap_guard': 'HP-06', 'die_stack_overflow': 'SO-01', 'die_text_write': 'PF-03',
     'die_execute_data': 'PF-04', 'die_not_canonical': 'GP-01', 'die_undefined': 'EX-06',
     'die_divide': 'EX-00', 'die_assert': 'AS-01', 'die_double_free': 'HP-01',
+    'die_heap_written': 'HP-08', 'die_heap_overrun': 'HP-09',
     'die_bad_free': 'HP-02', 'die_init_order': 'IN-01', 'die_physical_pointer': 'PF-01',
     'die_nmi': 'NM-03', 'die_frame_twice': 'FR-04', 'die_frame_owner': 'FR-05',
     'die_frame_order': 'FR-06', 'die_frame_inside': 'FR-07', 'die_overflow': 'EX-04',
@@ -47,7 +48,7 @@ TWICE = {
     'die_all_sinks': 'PF-06', 'die_in_explanation': 'PN-02',
 }
 # What needs more than to be named has tests of its own.
-APART = {'die_triple_fault', 'die_recorder_gone', 'die_lock_held'}
+APART = {'die_triple_fault', 'die_recorder_gone', 'die_lock_held', 'die_heap_underrun'}
 # Whole texts are compared in test_codes.py; these few are looked at from all sides here.
 SHOWN = ('die_null', 'die_heap_guard', 'die_stack_overflow', 'die_text_write',
          'die_not_canonical', 'die_assert', 'die_stack_gone', 'die_nmi', 'die_frame_owner')
@@ -83,7 +84,7 @@ def test_death(name, image, rubbish):
     said = result.serial.replace('\r', '')
     assert re.search(r'^ +at [0-9a-f]{16} \w+\+', said, re.M), result
     code = DEADLY[name]
-    if code.startswith(('PF', 'HP', 'SO')) and code not in ('HP-01', 'HP-02'):
+    if code.startswith(('PF', 'SO')) or code in ('HP-05', 'HP-06'):
         assert 'PML4[' in result.serial, result
 
 

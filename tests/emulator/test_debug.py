@@ -138,7 +138,7 @@ def test_symbols_follow_the_move(config, private, kernel):
     assert 'GOOD' in out
     has(r'#0 .*early_main \(boot_info_phys=131072\) at kernel/early/early.c', out)
     has(r'#0 .*tables_build \(\).*\n#1 .*early_main', out)
-    has(r'#0 .*heap_init \(\) at mm/heap.c.*\n#1 .*(heap_start|kernel_main)', out)
+    has(r'#0 .*heap_init \(.*\) at mm/heap.c.*\n#1 .*(heap_start|kernel_main)', out)
     base, slide, virt = (int(value, 0) for value in re.search(
         r'kernel image: (\w+), slide (\w+), .*\n\$1 = (\d+)', out).groups())
     assert base == virt == L['IMAGE_BASE'] + slide

@@ -102,6 +102,17 @@ static void contents_touch(u32 i, u64 offset, u64 bytes)
         touched[page] = 1;
 }
 
+static bool is_run(u64 bytes, u64 align)
+{
+    u64 edge = world_mode == HEAP_POISON ? HEAP_EDGE_BYTES : 0;
+    return world_mode == HEAP_GUARD || bytes + edge > HEAP_SMALL_MAX || align > 2048;
+}
+
+u8 *oracle_end(u32 i)
+{
+    return (u8 *)ALIGN_UP((u64)oracle[i].at + oracle[i].bytes, PAGE_BYTES);
+}
+
 /* The heap may refuse what does not fit into unpromised memory, a region's descriptors
  * and tables included: at most two regions beyond whole ones. */
 static void refusal_check(u64 bytes)
@@ -110,7 +121,7 @@ static void refusal_check(u64 bytes)
     u64 unpromised = world.free - world.promised;
     bool reason = bytes > HEAP_BYTES / 2 ||
                   unpromised <
-                      pages_of(bytes) + regions * ((1u << HEAP_INFO_ORDER) + 1) + 2 ||
+                      pages_of(bytes) + regions * ((1u << HEAP_INFO_ORDER) + 1) + 4 ||
                   !world_has_block(HEAP_INFO_ORDER);
     if (!reason && !world_refused())
         fail_msg("%lu bytes refused with %lu frames left", bytes, unpromised);
@@ -127,8 +138,10 @@ bool oracle_alloc(u64 bytes, u64 align)
     }
     assert_true(oracle_count < ORACLE_MAX);
     assert_int_equal((u64)at % MAX(align, (u64)HEAP_ALIGN), 0);
-    oracle[oracle_count] = (struct oracle_object){
-        .at = at, .bytes = bytes, .run = bytes > HEAP_SMALL_MAX || align > 2048};
+    oracle[oracle_count] = (struct oracle_object){.at = at,
+                                                  .bytes = bytes,
+                                                  .align = MAX(align, (u64)HEAP_ALIGN),
+                                                  .run = is_run(bytes, align)};
     place_claim(oracle_count++);
     return true;
 }
@@ -160,9 +173,8 @@ bool oracle_resize(u32 i, u64 bytes)
         oracle[i].bytes = bytes;
     } else {
         u64 keep = MIN(bytes, was.bytes);
-        oracle[i] = (struct oracle_object){.at = at,
-                                           .bytes = bytes,
-                                           .run = bytes > HEAP_SMALL_MAX};
+        oracle[i] = (struct oracle_object){
+            .at = at, .bytes = bytes, .align = HEAP_ALIGN, .run = is_run(bytes, 1)};
         memcpy(copy + offset_of(at), copy + offset_of(was.at), keep);
         contents_touch(i, 0, keep);
         struct oracle_object now = oracle[i];
@@ -200,6 +212,8 @@ void oracle_compare(u32 i)
 void oracle_compare_pages(u32 i)
 {
     u64 first = offset_of(oracle[i].at) / PAGE_BYTES;
+    if (world_mode != HEAP_PLAIN)
+        return;
     for (u64 page = first; oracle[i].run && page < first + pages_of(oracle[i].bytes);
          page++)
         if (world_shows(heap_page_address(page)) != touched[page])
@@ -234,10 +248,13 @@ void oracle_check(bool trimmed)
         assert_int_equal(where.place, HEAP_PLACE_OBJECT);
         assert_int_equal(where.object, (u64)oracle[i].at);
         assert_true(where.object_bytes >= oracle[i].bytes);
-        if (oracle[i].run)
+        if (oracle[i].run || world_mode == HEAP_POISON)
             assert_int_equal(where.object_bytes, oracle[i].bytes);
-        bytes += where.object_bytes;
-        pages += oracle[i].run ? pages_of(oracle[i].bytes) : 0;
+        bytes += oracle[i].run ? oracle[i].bytes : where.class_bytes;
+        if (oracle[i].run)
+            pages += (u64)(oracle_end(i) -
+                           (u8 *)ALIGN_DOWN((u64)oracle[i].at, PAGE_BYTES)) /
+                     PAGE_BYTES;
         oracle_compare_pages(i);
     }
     heap_stats_get(&stats);

@@ -12,7 +12,8 @@
 struct oracle_object {
     u8 *at;
     u64 bytes;
-    bool run; /* whole pages */
+    u64 align; /* as asked for, at least HEAP_ALIGN */
+    bool run;  /* whole pages */
 };
 
 #define ORACLE_MAX 20000
@@ -30,8 +31,11 @@ void oracle_free(u32 i); /* the last object takes its place */
 void oracle_write(u32 i, u64 offset, u64 bytes, u8 seed);
 /* All of the object as it should be; touches it. */
 void oracle_compare(u32 i);
-/* Exactly the pages of a run that were touched are there. */
+/* Exactly the pages of a run that were touched are there. Plain mode: elsewhere edges
+ * are touched as well. */
 void oracle_compare_pages(u32 i);
+/* The first byte behind an object whose touch faults: the end of its last page. */
+u8 *oracle_end(u32 i);
 /* Counters of heap and frames against the list. After heap_trim the page counts are
  * exact to the page, else to one empty slab a class. */
 void oracle_check(bool trimmed);

@@ -10,37 +10,10 @@
 #include <cmocka.h>
 
 #include "mm/heap_internal.h"
+#include "tests/host/heap_mixture.h"
 #include "tests/host/heap_oracle.h"
 #include "tests/host/heap_world.h"
 #include "tests/host/random.h"
-
-static struct heap_stats stats_now(void)
-{
-    struct heap_stats stats;
-    heap_stats_get(&stats);
-    return stats;
-}
-
-static void open_all(u64 frames)
-{
-    world_open(frames);
-    oracle_open();
-}
-
-/* Everything goes back, but for what regions keep. */
-static void close_all(void)
-{
-    oracle_close();
-    heap_trim();
-    heap_verify();
-    assert_int_equal(stats_now().pages, 0);
-    assert_int_equal(stats_now().object_bytes, 0);
-    assert_int_equal(world.promised, 0);
-    assert_int_equal(world.owned[OWNER_HEAP], 0);
-    assert_int_equal(world.free, world.total - world.owned[OWNER_HEAP_INFO] -
-                                     world.owned[OWNER_PAGE_TABLE]);
-    world_close();
-}
 
 /* --- sizes, alignment, contents --- */
 
@@ -263,8 +236,7 @@ static void must_fault(const u8 *at, enum heap_place place, u64 object)
     assert_int_equal(world_fingerprint(), before);
     heap_locate(virt_of(at), &where);
     assert_int_equal(where.place, place);
-    if (place == HEAP_PLACE_GUARD)
-        assert_int_equal(where.object, object);
+    assert_int_equal(where.object, object);
 }
 
 static void test_forbidden(void **state)
@@ -287,10 +259,10 @@ static void test_forbidden(void **state)
         must_fault(run - PAGE_BYTES, HEAP_PLACE_GUARD, (u64)run);
         must_fault(end, HEAP_PLACE_GUARD, (u64)run);
         must_fault(end + PAGE_BYTES - 1, HEAP_PLACE_GUARD, (u64)run);
-        run[0] = end[-1] = 1;
+        run[0] = end[-10] = 1; /* the last byte of the object */
         heap_free(run);
-        must_fault(run, HEAP_PLACE_NEVER, 0);
-        must_fault(end - 1, HEAP_PLACE_NEVER, 0);
+        must_fault(run, HEAP_PLACE_FREED, (u64)run);
+        must_fault(end - 1, HEAP_PLACE_FREED, (u64)run);
         must_fault(run - 1, HEAP_PLACE_NEVER, 0);
     }
 
@@ -300,7 +272,7 @@ static void test_forbidden(void **state)
         run[page * PAGE_BYTES] = 1;
     assert_ptr_equal(heap_resize(run, 4 * PAGE_BYTES), run);
     must_fault(run + 4 * PAGE_BYTES, HEAP_PLACE_GUARD, (u64)run);
-    must_fault(run + 5 * PAGE_BYTES, HEAP_PLACE_NEVER, 0);
+    must_fault(run + 5 * PAGE_BYTES, HEAP_PLACE_FREED, 0);
     must_fault(run + 9 * PAGE_BYTES, HEAP_PLACE_NEVER, 0);
     assert_ptr_equal(heap_resize(run, 6 * PAGE_BYTES), run);
     assert_int_equal(run[4 * PAGE_BYTES], 0);
@@ -314,10 +286,10 @@ static void test_forbidden(void **state)
     heap_free(second);
     heap_free(first);
     u8 *gone = world_shows((u64)first) ? third : first;
-    must_fault(gone, HEAP_PLACE_NEVER, 0);
+    must_fault(gone, HEAP_PLACE_FREED, (u64)gone);
     heap_trim();
-    must_fault(first, HEAP_PLACE_NEVER, 0);
-    must_fault(third, HEAP_PLACE_NEVER, 0);
+    must_fault(first, HEAP_PLACE_FREED, (u64)first);
+    must_fault(third, HEAP_PLACE_FREED, (u64)third);
     world_close();
 }
 
@@ -452,41 +424,6 @@ static void test_resize_in_place(void **state)
 }
 
 /* --- too little of everything --- */
-
-/* What a caller does who looks at every result. */
-static void scenario(void)
-{
-    static const u64 bytes[] = {16, 100, 100, 2048, 2049, 5 * PAGE_BYTES, 30, 9000};
-    for (u32 i = 0; i < ARRAY_COUNT(bytes); i++)
-        if (oracle_alloc(bytes[i], i == 4 ? PAGE_2M_BYTES : 1)) {
-            oracle_write(oracle_count - 1, bytes[i] - 1, 1, 0xAA);
-            oracle_check(false);
-        }
-    if (oracle_alloc(700 * PAGE_BYTES, 1)) /* two regions at least */
-        oracle_write(oracle_count - 1, 600 * PAGE_BYTES, PAGE_BYTES, 0xBB);
-    oracle_check(false);
-    for (u32 i = 0; i < oracle_count; i++) {
-        u64 had = oracle[i].bytes;
-        if (!oracle_resize(i, had + 3 * PAGE_BYTES))
-            assert_int_equal(oracle[i].bytes, had);
-        oracle_compare(i);
-        oracle_check(false);
-    }
-    if (oracle_count > 0) {
-        u64 had = oracle[oracle_count - 1].bytes;
-        bool done = oracle_resize(oracle_count - 1, 64);
-        assert_int_equal(oracle[oracle_count - 1].bytes, done ? 64 : had);
-        oracle_check(false);
-    }
-    while (oracle_count > 2) {
-        oracle_free(oracle_count / 2);
-        oracle_check(false);
-    }
-    if (oracle_alloc(300, 32))
-        oracle_compare(oracle_count - 1);
-    heap_trim();
-    oracle_check(true);
-}
 
 /* The n-th call for memory is refused, for every n there is. */
 static void test_nth_call_refused(void **state)
@@ -655,90 +592,6 @@ static void test_trim(void **state)
     for (u32 c = 0; c < HEAP_CLASSES; c++)
         assert_int_equal(heap.slabs[c] + heap.room[c], 0);
     oracle_check(true);
-    close_all();
-}
-
-/* --- a mixture --- */
-
-static u64 random_bytes(struct random *random)
-{
-    switch (random_below(random, 16)) {
-    case 0:
-        return 1 + random_below(random, 200 * PAGE_BYTES);
-    case 1:
-    case 2:
-        return 1 + random_below(random, 9 * PAGE_BYTES);
-    case 3:
-    case 4:
-    case 5:
-        return 1 + random_below(random, 5000);
-    default:
-        return 1 + random_below(random, 500);
-    }
-}
-
-static void probe_guards(u32 i)
-{
-    struct world_end end = {WORLD_FAULTED, 0, 0};
-    u8 *behind = oracle[i].at + ALIGN_UP(oracle[i].bytes, PAGE_BYTES);
-    if (oracle[i].run) {
-        end = world_try(touch, oracle[i].at - 1);
-        assert_int_equal(end.how, WORLD_FAULTED);
-        end = world_try(touch, behind);
-        assert_int_equal(end.how, WORLD_FAULTED);
-    }
-}
-
-static void free_and_probe(u32 i)
-{
-    u8 *at = oracle[i].at, *end = at + oracle[i].bytes - 1;
-    bool run = oracle[i].run;
-    oracle_free(i);
-    if (run) {
-        assert_int_equal(world_try(touch, at).how, WORLD_FAULTED);
-        assert_int_equal(world_try(touch, end).how, WORLD_FAULTED);
-    }
-}
-
-static void mixture_step(struct random *random, u32 live)
-{
-    u32 i = oracle_count ? (u32)random_below(random, oracle_count) : 0;
-    u64 what = random_below(random, 100);
-    if (oracle_count == 0 || (what < 40 && oracle_count < live)) {
-        u64 align = random_below(random, 4) ? 1 : 1UL << random_below(random, 15);
-        u64 bytes = random_bytes(random);
-        if (oracle_alloc(bytes, align) && random_below(random, 2))
-            oracle_compare(oracle_count - 1);
-    } else if (what < 65) {
-        u64 offset = random_below(random, oracle[i].bytes);
-        u64 bytes = 1 + random_below(random, 9000);
-        oracle_write(i, offset, MIN(bytes, oracle[i].bytes - offset), (u8)what);
-    } else if (what < 75) {
-        u64 had = oracle[i].bytes;
-        if (!oracle_resize(i, random_bytes(random)))
-            assert_int_equal(oracle[i].bytes, had);
-    } else if (what < 80) {
-        oracle_compare(i);
-    } else if (what < 82) {
-        probe_guards(i);
-    } else {
-        free_and_probe(i);
-    }
-}
-
-static void mixture(u64 seed, u64 frames, u32 live, u32 steps)
-{
-    struct random random = random_of(seed);
-    open_all(frames);
-    for (u32 step = 1; step <= steps; step++) {
-        mixture_step(&random, live);
-        if (step % 1000 == 0)
-            heap_trim();
-        if (step % 100 == 0)
-            oracle_check(step % 1000 == 0);
-    }
-    for (u32 i = 0; i < oracle_count; i++)
-        oracle_compare(i);
     close_all();
 }
 

@@ -19,6 +19,7 @@
 #define PLINTH_TESTS_HOST_HEAP_WORLD_H
 
 #include "kernel/base/codes.h"
+#include "mm/heap.h"
 #include "mm/pmm.h"
 
 struct world_counts {
@@ -27,11 +28,15 @@ struct world_counts {
     u64 shown;           /* pages of the window that the TLB knows */
     u64 faults;          /* that heap_fault resolved */
     u64 flushes;         /* of pages the TLB knew */
-    u64 useless;         /* other flushes */
+    u64 full_flushes;    /* of everything at once */
+    u64 useless;         /* flushes of pages that the TLB did not know */
     u64 promises_missed; /* a frame was asked for, and nothing was promised any more */
     u64 elsewhere; /* faults that a test took in the name of another CPU: it counts */
 };
 extern struct world_counts world;
+
+/* What heap_init gets. */
+extern enum heap_mode world_mode;
 
 /* Opens the world with so many frames and an empty heap. Inside a test, not in a
  * fixture: the test runner installs its own signal handlers around each. */

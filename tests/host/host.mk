@@ -16,9 +16,11 @@ bits_test_SRC := kernel/base/codes.c kernel/base/status.c kernel/base/format.c
 config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
-heap_test_SRC := $(addprefix mm/heap,.c _run.c _resize.c _fault.c _pages.c _slab.c _verify.c) \
-	$(addprefix mm/page_,table.c cursor.c unmap.c change.c) \
-	tests/host/heap_world.c tests/host/heap_oracle.c
+heap_test_SRC := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c \
+	_verify.c) $(addprefix mm/page_,table.c cursor.c unmap.c change.c) \
+	kernel/base/site.c kernel/base/format.c \
+	$(addprefix tests/host/heap_,world.c oracle.c mixture.c)
+heap_modes_test_SRC := $(heap_test_SRC)
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 recorder_test_SRC := kernel/base/recorder.c
 reloc_test_SRC := kernel/early/reloc.c
@@ -66,7 +68,8 @@ $(B)/host/fuzz/%.o: %.c tests/host/host.mk
 
 # The heap's test moves the windows of the address space to where a process can have
 # them.
-$(patsubst %.c,$(B)/host/%.o,tests/host/heap_test.c $(heap_test_SRC)): \
+$(patsubst %.c,$(B)/host/%.o,tests/host/heap_test.c tests/host/heap_modes_test.c \
+  $(heap_test_SRC)): \
   HOST_FLAGS += -include tests/host/heap_layout.h
 
 # The recorder's test looks into records that are being written.

@@ -44,6 +44,7 @@
     T(die_null) T(die_heap_never) T(die_heap_freed) T(die_heap_guard)                  \
     T(die_stack_overflow) T(die_text_write) T(die_execute_data) T(die_not_canonical)   \
     T(die_undefined) T(die_divide) T(die_assert) T(die_double_free) T(die_bad_free)    \
+    T(die_heap_written) T(die_heap_overrun) T(die_heap_underrun)                       \
     T(die_init_order) T(die_physical_pointer) T(die_nmi) T(die_triple_fault)           \
     T(die_recorder_gone)                                                               \
     /* refusal_selftest.c */                                                           \
