@@ -32,14 +32,15 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
 	$(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c _verify.c) \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c \
-	frame_runs.c) \
+	frame_runs.c pmm_fail.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
 	$(addprefix kernel/,trap.c trap_explain.c death.c high_check.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
 	report_json.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
-	tests/kernel/audit_selftest.c \
+	tests/kernel/audit_selftest.c tests/kernel/fail_selftest.c tests/kernel/soak_selftest.c \
+	tests/kernel/program_space.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c \
 	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \
 	heap_selftest.c heap_death_selftest.c \

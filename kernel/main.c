@@ -40,6 +40,7 @@
 #include "mm/kernel_space.h"
 #include "mm/kernel_stack.h"
 #include "mm/pmm.h"
+#include "mm/pmm_fail.h"
 #include "mm/ram.h"
 #include "mm/tlb.h"
 
@@ -198,7 +199,8 @@ static void config_word(const struct config_word *word, void *context)
 {
     static const char *const known[] = {"kaslr",  "log",  "test",     "nonce",
                                         "report", "exit", "recorder", "break",
-                                        "colour", "check", "heap"};
+                                        "colour", "check", "heap",     "soak",
+                                        "seed",   "fail"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))
@@ -336,6 +338,20 @@ static void input_start(void)
     init_done(INIT_INPUT);
 }
 
+/* The N-th request for memory from here on fails. */
+static void failure_order(void)
+{
+    struct config_value value;
+    u64 n;
+    if (!config_find(handover.config, "fail", &value))
+        return;
+    if (config_parse_u64(&value, &n))
+        pmm_fail_after(n);
+    else
+        log_warn("configuration: fail=%.*s is not a number; ignored",
+                 (int)MIN(value.bytes, 60UL), value.text);
+}
+
 /* Tests named by the configuration; leaves the emulator when told to. */
 static void tests_run(void)
 {
@@ -382,6 +398,7 @@ NORETURN void kernel_main(void)
              handover.image_virt);
     report_boot();
     milestone_reach(MILESTONE_REPORT);
+    failure_order();
     tests_run();
     milestone_reach(MILESTONE_PROMPT);
     BREAK(PROMPT);

@@ -36,9 +36,9 @@ void selftest_skip(struct selftest *t, const char *reason);
 void selftest_note(const char *fmt, ...) PRINTF(1, 2);
 
 /* `all` runs the normal ones. A deadly test is meant to end the kernel, a bench prints
- * numbers that mean something only where the TSC counts instructions: both run only
- * when they are named. */
-enum selftest_kind { SELFTEST_NORMAL, SELFTEST_DEADLY, SELFTEST_BENCH };
+ * numbers that mean something only where the TSC counts instructions, a long one takes
+ * as long as the configuration says: they run only when they are named. */
+enum selftest_kind { SELFTEST_NORMAL, SELFTEST_DEADLY, SELFTEST_BENCH, SELFTEST_LONG };
 
 struct selftest_case {
     const char *name;

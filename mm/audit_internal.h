@@ -24,8 +24,9 @@ struct audit {
     struct audit_sums sums;
     const char *holder; /* the one being asked */
     u64 unaddressable;  /* address bits of an entry above MAXPHYADDR */
-    /* the direct map: RAM from here on has not been met yet; RAM's end: done */
+    /* the direct map: RAM below has been met; the range that comes next */
     u64 direct_next;
+    u32 direct_range;
 };
 
 /* Owners as a set. */

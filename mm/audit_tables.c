@@ -172,6 +172,7 @@ void audit_walk_space(struct audit *audit, const struct page_space *space)
     struct audit_entry entry;
     u64 children = 0;
     audit->direct_next = 0;
+    audit->direct_range = 0;
     audit->sums.tables++;
     for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
         bool upper = slot >= TABLE_ENTRIES / 2;

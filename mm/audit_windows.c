@@ -34,13 +34,15 @@ static bool overlaps(u64 base, u64 bytes, u64 with, u64 with_end)
 
 /* --- direct map --- */
 
-/* The first RAM at or above phys; DIRECT_MAP_BYTES behind the last. */
-static u64 ram_next(u64 phys)
+/* The next RAM that has not been met: *range is the rest of its range, empty behind the
+ * last. Leaves come upwards, and so do ranges: maps of a thousand ranges are no matter.
+ */
+static u64 ram_next(struct audit *audit, struct phys_range *range)
 {
-    struct phys_range range;
-    for (u32 i = 0; ram_range(i, &range); i++)
-        if (phys < range.base.raw + range.bytes)
-            return MAX(phys, range.base.raw);
+    for (; ram_range(audit->direct_range, range); audit->direct_range++)
+        if (audit->direct_next < range->base.raw + range->bytes)
+            return MAX(audit->direct_next, range->base.raw);
+    *range = (struct phys_range){phys_make(DIRECT_MAP_BYTES), 0};
     return DIRECT_MAP_BYTES;
 }
 
@@ -71,24 +73,29 @@ static void direct_rights_check(struct audit *audit, const struct audit_entry *l
 
 static void direct_check(struct audit *audit, const struct audit_entry *leaf)
 {
-    u64 phys = leaf_phys(leaf), expected = leaf->virt - DIRECT_MAP_BASE;
-    u64 ram = ram_next(audit->direct_next);
+    u64 phys = leaf_phys(leaf), bytes = level_bytes(leaf->level);
+    u64 expected = leaf->virt - DIRECT_MAP_BASE;
+    struct phys_range range;
+    u64 ram = ram_next(audit, &range);
     if (phys != expected)
         audit_report_entry(audit, CODE_AU_06, "the direct map leads elsewhere", leaf,
                            expected, phys);
     if (ram < expected)
         audit_report_entry(audit, CODE_AU_06, "RAM before this is not mapped", leaf,
                            ram, expected);
-    if (!ram_contains(phys_make(expected), level_bytes(leaf->level)))
+    audit->direct_next = expected;
+    ram_next(audit, &range);
+    if (expected < range.base.raw || expected + bytes > range.base.raw + range.bytes)
         audit_report_entry(audit, CODE_AU_06, "the direct map maps what is not RAM",
                            leaf, ram, expected);
-    audit->direct_next = expected + level_bytes(leaf->level);
+    audit->direct_next = expected + bytes;
     direct_rights_check(audit, leaf);
 }
 
 void audit_direct_map_end(struct audit *audit)
 {
-    u64 ram = ram_next(audit->direct_next);
+    struct phys_range range;
+    u64 ram = ram_next(audit, &range);
     if (ram != DIRECT_MAP_BYTES)
         audit_report(audit, &(struct audit_finding){
                                 .code = CODE_AU_06,

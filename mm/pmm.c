@@ -173,6 +173,8 @@ static enum status block_alloc(u32 order, enum frame_owner owner,
 {
     if (!order_is_valid(order) || !owner_is_valid(owner))
         return STATUS_INVALID;
+    if (request_fails())
+        return STATUS_NO_MEMORY;
     if (order == FRAME_ORDER_GIANT)
         return giant_alloc(owner, contents, out);
     u64 flags = irq_save();

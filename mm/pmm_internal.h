@@ -65,9 +65,21 @@ struct pmm {
     bool check;               /* look whether free frames are really zero */
     struct spinlock low_lock; /* frames below 1 MiB */
     struct pmm_cpu *cpu[CPU_MAX];
+    u64 fail_left; /* mm/pmm_fail.h: requests until one fails on purpose; 0: none */
+    bool fail_happened;
 };
 
 extern struct pmm pmm;
+
+/* Asked by every request that may fail, on the long way: the short one is closed while
+ * a failure is ordered. */
+static inline bool request_fails(void)
+{
+    if (__builtin_expect(pmm.fail_left == 0, 1) || --pmm.fail_left != 0)
+        return false;
+    pmm.fail_happened = true;
+    return true;
+}
 
 /* --- mm/pmm.c --- */
 

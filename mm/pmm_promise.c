@@ -12,6 +12,8 @@
 
 enum status pmm_promise(u64 frames)
 {
+    if (request_fails())
+        return STATUS_NO_MEMORY;
     u64 flags = irq_save();
     struct pmm_cpu *cpu = percpu_frames();
     /* What lies on the own stack can be promised once it is put back. */

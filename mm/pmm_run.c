@@ -154,6 +154,8 @@ enum status pmm_run_alloc(const struct pmm_request *wanted, pfn_t *out)
         return STATUS_INVALID;
     if (request.high.raw != 0 && request.low.raw >= request.high.raw)
         return STATUS_RANGE;
+    if (request_fails())
+        return STATUS_NO_MEMORY;
     enum status status = run_alloc(&request, out);
     if (status != STATUS_OK)
         return status;

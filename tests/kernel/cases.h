@@ -19,6 +19,8 @@
     T(map_unmap) T(map_refuses) T(mmio_map) T(firmware_map) T(phys_of)                 \
     /* audit_selftest.c */                                                             \
     T(audit_frames) T(audit_rights) T(audit_tables) T(audit_spaces)                    \
+    /* fail_selftest.c */                                                              \
+    T(fail_frames) T(fail_heap) T(fail_tables)                                         \
     /* pmm_selftest.c */                                                               \
     T(frames_exact) T(frames_orders) T(frames_zeroed) T(frames_refuse) T(frames_low)   \
     T(frames_promises) T(frames_colours) T(frames_runs) T(frames_giant)                \
@@ -69,11 +71,15 @@
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_recorder)
 
+/* As long as the configuration says; only when named. soak_selftest.c */
+#define SELFTEST_LONG_LIST(T) T(soak)
+
 /* clang-format on */
 #define SELFTEST_DECLARE(name) void test_##name(struct selftest *t);
 SELFTEST_NORMAL_LIST(SELFTEST_DECLARE)
 SELFTEST_DEADLY_LIST(SELFTEST_DECLARE)
 SELFTEST_BENCH_LIST(SELFTEST_DECLARE)
+SELFTEST_LONG_LIST(SELFTEST_DECLARE)
 #undef SELFTEST_DECLARE
 
 #endif
