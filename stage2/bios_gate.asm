@@ -94,7 +94,6 @@ bits 16
 global pm_enter
 pm_enter:
         cli
-        cld
         xor     ax, ax
         mov     ds, ax
         mov     ss, ax
@@ -119,7 +118,7 @@ bits 32
         mov     fs, eax
         mov     gs, eax
         mov     ss, eax
-        push    byte 2                          ; AC and NT outlive POPF
+        push    byte 2                          ; DF, and what POPF leaves alone: AC
         popfd
         lidt    [idt32_register]
         mov     ecx, [gate_after]

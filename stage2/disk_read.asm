@@ -25,6 +25,7 @@ extern disk_function, disk_write, safe_mode, chs_heads, disk_mark, int13_calls
 %define PORT_DELAY      0x80
 %define TRIES_FULL      3                       ; before the size is halved, then one each
 %define TRIES_SINGLE    4                       ; at one sector a call
+%define TRIES_PROVEN    3                       ; of a wrong checksum
 %define TIMEOUTS_MAX    2                       ; each may last 30 seconds; then one more
 
 section .head
@@ -278,12 +279,14 @@ wait_ticks:
         ret
 
 ; Read and prove. In: as disk_read, EDX = CRC-32C wanted. A wrong sum is read again with an eighth
-; of the size, then sector by sector. Out: CF = 1: impossible; crc_found = the sum, or 0 when the
-; read itself failed.
+; of the size, then sector by sector, three times at least. Out: CF = 1: impossible; crc_found = the
+; sum, or 0 when the read itself failed.
 global disk_read_proven
 disk_read_proven:
         pushad
         mov     [crc_wanted], edx
+        push    byte TRIES_PROVEN
+        pop     ebp
 .try:   call    disk_read
         jc      .unread
         push    eax
@@ -293,7 +296,7 @@ disk_read_proven:
         cmp     eax, edx
         pop     eax
         je      .good
-; Smaller, until one sector a call was wrong too.
+; Smaller, until one sector a call was wrong too; a BIOS may have been at one from the start.
         push    ecx
         push    edx
         mov     ecx, [disk_limit]
@@ -304,10 +307,13 @@ disk_read_proven:
         jnz     .size
         inc     ecx
 .size:  mov     [disk_limit], ecx
+        dec     ebp
         cmp     edx, 1
         pop     edx
         pop     ecx
         jne     .try
+        test    ebp, ebp
+        jg      .try
         call    disk_limit_full
         jmp     .failed
 .unread:
