@@ -256,6 +256,7 @@ static NORETURN void die_again(const struct trap_frame *frame)
                vector_name(frame->vector), frame->rip);
         panic_enter(CODE_PN_02, sentence);
         registers_print(first);
+        log_print("  explained in docs/errors/PN-02.md\n");
     } else {
         format(sentence, sizeof(sentence),
                "%s at V:%016lx, CR2 V:%016lx, error code %#lx",

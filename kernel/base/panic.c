@@ -63,6 +63,7 @@ static NORETURN void die_again(enum code code, const char *sentence, const char 
                  sink == NULL ? "reporting" : "writing to",
                  sink == NULL ? "the death above" : sink,
                  code == CODE_PN_02 ? "by" : name, sentence);
+    log_print("  explained in docs/errors/%s.md\n", again);
     panic_leave();
 }
 

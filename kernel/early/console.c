@@ -123,8 +123,12 @@ NORETURN void early_die(enum early_code code, const char *fmt, ...)
 
 NORETURN void early_die_plain(const char *text)
 {
-    for (; *text != '\0'; text++)
+    screen.row = SHORT_ROW;
+    screen.column = 0;
+    for (; *text != '\0'; text++) {
         port_put(*text);
+        screen_put(*text);
+    }
     for (;;)
         halt_forever();
 }

@@ -46,8 +46,8 @@ void early_death_begin(enum early_code code, const struct death_spot *spot,
 void early_print(const char *fmt, ...) PRINTF(1, 2);
 NORETURN void early_death_end(enum early_code code);
 
-/* Only the ports, and text that the caller keeps in .text: for an image whose constants
- * may not be there. */
+/* Only text that the caller keeps in .text, and nothing into the recorder: for an image
+ * whose constants may not be there. */
 NORETURN void early_die_plain(const char *text);
 
 /* --- early.c --- */

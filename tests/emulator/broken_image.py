@@ -16,6 +16,8 @@ from elf64 import Elf
 
 # LIDT of six or ten zero bytes, then INT3, which an empty IDT cannot deliver. 64-bit code
 # finds the bytes relative to RIP, 32-bit code by their address.
+# No function that replace() looks into is longer.
+FUNCTION_BYTES = 1024
 TRIPLE_FAULT_64 = b'\x0f\x01\x1d\x01\0\0\0\xcc' + bytes(10)
 
 
@@ -36,10 +38,15 @@ class Break:
     def _entry(self, kind):
         return next(entry for entry in self.manifest[1] if entry['kind'] == L[kind])
 
+    @property
+    def kernel_file(self):
+        """Where kernel.elf begins on the disk."""
+        return self._entry('MANIFEST_KERNEL')['disk_offset']
+
     def kernel_offset(self, name):
         """The disk byte of a kernel function: by the stripped file's own segments."""
         address = self.kernel.symbols()[name]
-        begin = self._entry('MANIFEST_KERNEL')['disk_offset']
+        begin = self.kernel_file
         size = self._entry('MANIFEST_KERNEL')['bytes']
         loaded = Elf(bytes(self.data[begin:begin + size]), 'kernel')
         for segment in loaded.loads():
@@ -55,13 +62,37 @@ class Break:
         """At the start of a function; bits only for the loader's 64-bit code."""
         if name in self.kernel.symbols():
             return self.put(self.kernel_offset(name), TRIPLE_FAULT_64)
-        address = self.loader[name]
-        code = TRIPLE_FAULT_64 if bits == 64 else triple_fault_32(address)
-        offset = L['DISK_STAGE2_BODY'] + address - L['STAGE2_BODY_PHYS']
-        assert L['DISK_STAGE2_BODY'] <= offset < L['DISK_RESERVED'], name
+        code = TRIPLE_FAULT_64 if bits == 64 else triple_fault_32(self.loader[name])
+        return self.put_loader(name, code)
+
+    def put_loader(self, name, code):
+        """Over a place of stage2, in both copies."""
+        offset = L['DISK_STAGE2_HEAD'] + self.loader[name] - L['STAGE2_PHYS']
+        if self.loader[name] >= L['STAGE2_BODY_PHYS']:
+            offset = L['DISK_STAGE2_BODY'] + self.loader[name] - L['STAGE2_BODY_PHYS']
+        assert L['DISK_STAGE2_HEAD'] <= offset < L['DISK_RESERVED'], name
         for base in BASES:
             self.put(base + offset, code)
         return self
+
+    def undefined(self, name):
+        """UD2 at the start of a function of either."""
+        if name in self.kernel.symbols():
+            return self.put(self.kernel_offset(name), b'\x0f\x0b')
+        return self.put_loader(name, b'\x0f\x0b')
+
+    def jump_once(self, name, to, flag):
+        """Within the loader, 32-bit code: JMP while a variable is not 0, which it is from
+        then on; else RET."""
+        at = struct.pack('<I', self.loader[flag])
+        code = b'\x80\x3d' + at + b'\0\x75\x01\xc3\xc6\x05' + at + b'\0'
+        distance = self.loader[to] - self.loader[name] - len(code) - 5
+        return self.put_loader(name, code + b'\xe9' + struct.pack('<i', distance))
+
+    def replace(self, name, old, new):
+        """Bytes in a kernel function, the first such ones."""
+        begin = self.kernel_offset(name)
+        return self.put(self.data.index(old, begin, begin + FUNCTION_BYTES), new)
 
     def returns(self, name, value=0):
         """The kernel function gives this value at once: MOV EAX, value; RET."""

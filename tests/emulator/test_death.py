@@ -39,6 +39,7 @@ DEADLY = {
     'die_smep': 'PF-09', 'die_stray_guard': 'SO-02', 'die_foreign_free': 'HP-03',
     'die_heap_books': 'HP-04', 'die_fault_forbidden': 'HP-07',
     'die_frame_books': 'FR-03', 'die_lock_twice': 'LK-01', 'die_lock_foreign': 'LK-02',
+    'die_table_books': 'PT-01',
     'die_circular_frames': 'EX-06', 'die_wild_frames': 'EX-06',
 }
 # These die again while they report: the first death's code; PN-02 follows.
@@ -48,7 +49,8 @@ TWICE = {
     'die_all_sinks': 'PF-06', 'die_in_explanation': 'PN-02',
 }
 # What needs more than to be named has tests of its own.
-APART = {'die_triple_fault', 'die_recorder_gone', 'die_lock_held', 'die_heap_underrun'}
+APART = {'die_triple_fault', 'die_recorder_gone', 'die_lock_held', 'die_heap_underrun',
+         'die_frame_written'}
 # Whole texts are compared in test_codes.py; these few are looked at from all sides here.
 SHOWN = ('die_null', 'die_heap_guard', 'die_stack_overflow', 'die_text_write',
          'die_not_canonical', 'die_assert', 'die_stack_gone', 'die_nmi', 'die_frame_owner')

@@ -147,6 +147,29 @@ void test_die_frame_books(struct selftest *t)
     must_not_return(t);
 }
 
+/* Written after its release, and given out again sooner or later. */
+void test_die_frame_written(struct selftest *t)
+{
+    pfn_t pfn;
+
+    CHECK_EQUAL(t, pmm_alloc(0, OWNER_TEST, &pfn), STATUS_OK);
+    CHECK_EQUAL(t, pmm_free(pfn, 0, OWNER_TEST), STATUS_OK);
+    ((u64 *)pfn_to_ptr(pfn))[3] = 0x77;
+    while (pmm_alloc(0, OWNER_TEST, &pfn) == STATUS_OK)
+        ;
+    must_not_return(t);
+}
+
+/* Neither empty, nor present, nor promised. */
+void test_die_table_books(struct selftest *t)
+{
+    u8 *run = heap_alloc(PAGE_BYTES * 2);
+
+    *entry_of(virt_of(run).raw, 1) = 0x7770;
+    (void)page_table_verify(&kernel_page_space);
+    must_not_return(t);
+}
+
 void test_die_lock_twice(struct selftest *t)
 {
     static struct spinlock lock = SPINLOCK_INIT("of the test");
