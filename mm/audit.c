@@ -39,9 +39,11 @@ static void heap_info_for_each(const struct audit_holder *holder, struct audit *
 static void heap_records_for_each(const struct audit_holder *holder,
                                   struct audit *audit, audit_hold_fn hold)
 {
-    for (u64 page = 0; page < HEAP_PAGES; page++) {
+    /* Regions get their tables upwards and without a gap. */
+    u64 pages = heap.mode == HEAP_POISON ? heap.stats.regions * HEAP_REGION_PAGES : 0;
+    for (u64 page = 0; page < pages; page++) {
         const struct heap_page *info = heap_page_info(page);
-        if (info && info->kind == HEAP_PAGE_SLAB && info->slab.records)
+        if (info->kind == HEAP_PAGE_SLAB && info->slab.records)
             hold(audit, holder->name, pfn_make(info->slab.records), 1);
     }
 }

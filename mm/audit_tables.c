@@ -95,21 +95,27 @@ static void entry_check(struct audit *audit, const struct audit_entry *entry)
         table_enter(audit, entry);
 }
 
-/* The entry in `slot` of a table below `up`; *out is whole, rights included. */
-static void entry_read(phys_t table, u32 slot, const struct audit_entry *up,
-                       struct audit_entry *out)
+static u64 entry_bits(phys_t table, u32 slot)
 {
     const u64 *entries = phys_to_ptr(table);
-    u64 bits = atomic_load_u64(&entries[slot]);
-    out->level = up->level - 1;
-    out->bits = bits;
-    out->at = phys_add(table, slot * sizeof(u64));
-    out->virt = up->virt + slot * level_bytes(out->level);
-    if (out->level == 4 && slot >= TABLE_ENTRIES / 2)
-        out->virt |= 0xFFFF000000000000;
-    out->writable = up->writable && (bits & PTE_W);
-    out->user = up->user && (bits & PTE_U);
-    out->no_execute = up->no_execute || (bits & PTE_NX);
+    return atomic_load_relaxed_u64(&entries[slot]);
+}
+
+/* An entry in `slot` of a table below `up`, with all rights. */
+static struct audit_entry entry_make(phys_t table, u32 slot, u64 bits,
+                                     const struct audit_entry *up)
+{
+    struct audit_entry out;
+    out.level = up->level - 1;
+    out.bits = bits;
+    out.at = phys_add(table, slot * sizeof(u64));
+    out.virt = up->virt + slot * level_bytes(out.level);
+    if (out.level == 4 && slot >= TABLE_ENTRIES / 2)
+        out.virt |= 0xFFFF000000000000;
+    out.writable = up->writable && (bits & PTE_W);
+    out.user = up->user && (bits & PTE_U);
+    out.no_execute = up->no_execute || (bits & PTE_NX);
+    return out;
 }
 
 /* The number of its entries is in the frame's word, so that an empty table is known. */
@@ -132,9 +138,10 @@ static void table_walk(struct audit *audit, phys_t table, const struct audit_ent
     u64 children = 0;
     audit->sums.tables++;
     for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
-        entry_read(table, slot, up, &entry);
-        if (entry.bits == 0)
+        u64 bits = entry_bits(table, slot);
+        if (bits == 0)
             continue;
+        entry = entry_make(table, slot, bits, up);
         children++;
         entry_check(audit, &entry);
     }
@@ -176,7 +183,8 @@ void audit_walk_space(struct audit *audit, const struct page_space *space)
     audit->sums.tables++;
     for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
         bool upper = slot >= TABLE_ENTRIES / 2;
-        entry_read(space->root, slot, &above_root, &entry);
+        entry = entry_make(space->root, slot, entry_bits(space->root, slot),
+                           &above_root);
         children += entry.bits != 0;
         if (upper)
             root_upper_check(audit, &entry, slot);
@@ -206,9 +214,10 @@ static u64 table_count(phys_t table, const struct audit_entry *up, u32 first_slo
     struct audit_entry entry;
     u64 count = 0;
     for (u32 slot = first_slot; slot < TABLE_ENTRIES; slot++) {
-        entry_read(table, slot, up, &entry);
-        if (!(entry.bits & PTE_P))
+        u64 bits = entry_bits(table, slot);
+        if (!(bits & PTE_P))
             continue;
+        entry = entry_make(table, slot, bits, up);
         if (entry_reaches(&entry, pfn) && count++ == 0 && first->at.raw == 0)
             *first = entry;
         phys_t below = phys_make(entry.bits & PTE_FRAME_MASK);

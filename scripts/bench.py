@@ -56,6 +56,18 @@ FAULT_TEST = 'heap_faults_exact'
 # What the kernel measures itself: "# bench NAME=NUMBER UNIT[, NAME=NUMBER UNIT..]".
 GOALS_BY_NAME = {'heap_fault': GOAL_FAULT}
 
+# What a tuned Linux needs for the nearest thing a program can ask of it, and Plinth's
+# budget for that thing; docs/performance.md says what each of the two does besides.
+BESIDE_LINUX = (
+    ('first touch of a page, zeroed before', 'heap_fault', 2190, 300),
+    ('the same with zeroing', 'heap_fault_with_zeroing', 2701, None),
+    ('map, a page of 512', 'map_512', 2810, 30),
+    ('unmap, a page of 512', 'unmap_512', 807, 25),
+    ('two pages of address space, there and back', 'heap_pair_8192', 10527, 900),
+    ("one page's rights, there and back", 'protect_pair', 6601, 900),
+    ('RAM lost of 512 MiB, KiB', 'lost 512M', 43 * KIB, 8478),
+    ('RAM lost of 8 GiB, KiB', 'lost 8G', 239 * KIB, 28139))
+
 
 def below(value, goal, what=''):
     """The two last cells of a row."""
@@ -298,9 +310,21 @@ class Bench:
             self.numbers[f'lost {mem}'] = lost
         return table
 
+    def beside_linux(self):
+        """What needs no program, beside Linux; from the numbers of the other tables."""
+        table = Table('Beside a tuned Linux, instructions', 'operation', 'tuned Linux',
+                      'Plinth', 'budget', '')
+        for what, name, linux, budget in BESIDE_LINUX:
+            if name not in self.numbers:
+                raise BenchError(f'{what}: nothing measured {name}')
+            value = self.numbers[name] // (KIB if name.startswith('lost') else 1)
+            table.add(what, number(linux), number(value),
+                      *(at_most(value, budget) if budget else ('', '')))
+        return table
+
     def tables(self):
         for measure in (self.boots, self.flatness, self.heap_fault, self.kernel_benches,
-                        self.bios, self.sizes, self.ram_lost):
+                        self.bios, self.sizes, self.ram_lost, self.beside_linux):
             yield measure()
 
     def profile(self, mem, cpu=CRC):
