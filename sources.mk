@@ -2,7 +2,7 @@
 # Every source of the image, in the order a stranger should read them.
 STAGE1_ASM := stage1/stage1.asm
 STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu_probe.asm \
-	crc32c.asm disk_edd.asm disk_chs.asm disk_read.asm \
+	crc32c.asm disk_edd.asm disk_chs.asm disk_wait.asm disk_read.asm disk_prove.asm \
 	drive_find.asm body_load.asm console.asm error.asm low.asm \
 	body.asm cpu_check.asm a20.asm low_memory.asm \
 	memory_map.asm memory_old.asm memory_more.asm map32.asm \

@@ -7,25 +7,21 @@
 ; Mode: protected. Registers kept unless named. Facts of the last call stay in disk_... for reports.
 ;
 ; A call that reports neither clean success nor clean failure (CF and AH disagree) counts as done:
-; everything read here is proven afterwards, by checksum or UUID, and read again if wrong.
+; everything read here is proven afterwards, by checksum (disk_prove.asm) or UUID, and read again if
+; wrong.
 ; What says it is done and brought nothing is a failed call: a mark in each sector's place tells.
 
 %include "stage2/stage2.inc"
 
-extern edd_probe, edd_read, chs_init, chs_read, disk_bios, gate_clear, crc32c
+extern edd_probe, edd_read, chs_init, chs_read, disk_reset, wait_ticks
 extern disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
 extern disk_timeouts, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
-extern sector_shift, base_marker, int13_sectors, chs_sectors, crc_found, crc_wanted
-extern disk_function, disk_write, safe_mode, chs_heads, disk_mark, int13_calls
+extern sector_shift, base_marker, int13_sectors, chs_sectors
+extern disk_write, safe_mode, chs_heads, disk_mark, int13_calls
 
 %define MARK_NOISE      0xA6C1E73D              ; no small number, and another one each call
-%define BDA_TICKS       0x46C
-%define TICK_POLLS      1024                    ; BIOS calls a tick at most, should it stand still
-%define POLL_DELAYS     64                      ; writes to port 80h between two, 1 us each
-%define PORT_DELAY      0x80
 %define TRIES_FULL      3                       ; before the size is halved, then one each
 %define TRIES_SINGLE    4                       ; at one sector a call
-%define TRIES_PROVEN    3                       ; of a wrong checksum
 %define TIMEOUTS_MAX    2                       ; each may last 30 seconds; then one more
 
 section .head
@@ -239,90 +235,4 @@ disk_read:
         call    disk_limit_full
         popad
         stc
-        ret
-
-; AH=00h. A controller in an error state stays there until this.
-disk_reset:
-        push    eax
-        push    dword [disk_function]           ; the facts in reports are the read's, not ours
-        call    gate_clear
-        mov     ah, 0x00
-        call    disk_bios
-        pop     dword [disk_function]
-        pop     eax
-        ret
-
-; Waits EAX ticks of 55 ms; bounded, for a tick that stands still. The BIOS' clock only runs with
-; interrupts on, which is inside the gate: INT 12h is the cheapest way in.
-wait_ticks:
-        pushad
-        mov     ebx, [BDA_TICKS]
-        mov     ecx, TICK_POLLS
-        imul    ecx, eax
-.poll:  push    ecx
-        mov     ecx, POLL_DELAYS
-.delay: out     PORT_DELAY, al
-        loop    .delay
-        pop     ecx
-        call    gate_clear
-        bios    0x12
-        mov     edx, [BDA_TICKS]
-        sub     edx, ebx
-        cmp     edx, eax
-        jae     .done
-        loop    .poll
-        test    edx, edx
-        jnz     .done
-        mov     ecx, eax
-        quirk   QUIRK_TICK_FROZEN
-.done:  popad
-        ret
-
-; Read and prove. In: as disk_read, EDX = CRC-32C wanted. A wrong sum is read again with an eighth
-; of the size, then sector by sector, three times at least. Out: CF = 1: impossible; crc_found = the
-; sum, or 0 when the read itself failed.
-global disk_read_proven
-disk_read_proven:
-        pushad
-        mov     [crc_wanted], edx
-        push    byte TRIES_PROVEN
-        pop     ebp
-.try:   call    disk_read
-        jc      .unread
-        push    eax
-        mov     esi, edi
-        call    crc32c
-        mov     [crc_found], eax
-        cmp     eax, edx
-        pop     eax
-        je      .good
-; Smaller, until one sector a call was wrong too; a BIOS may have been at one from the start.
-        push    ecx
-        push    edx
-        mov     ecx, [disk_limit]
-        mov     edx, eax
-        quirk   QUIRK_READ_DAMAGED
-        mov     edx, ecx
-        shr     ecx, 3
-        jnz     .size
-        inc     ecx
-.size:  mov     [disk_limit], ecx
-        dec     ebp
-        cmp     edx, 1
-        pop     edx
-        pop     ecx
-        jne     .try
-        test    ebp, ebp
-        jg      .try
-        call    disk_limit_full
-        jmp     .failed
-.unread:
-        mov     dword [crc_found], 0
-.failed:
-        popad
-        stc
-        ret
-; The size that worked is kept for the rest.
-.good:  popad
-        clc
         ret
