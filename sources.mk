@@ -28,8 +28,9 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix mm/,ram.c page_table.c page_cursor.c page_unmap.c page_change.c \
 	page_walk.c page_verify.c tlb.c frame_table.c \
 	pmm_init.c pmm.c pmm_stack.c pmm_tree.c pmm_area.c \
-	pmm_promise.c pmm_run.c pmm_refusal.c kernel_space.c kernel_stack.c fault.c \
+	pmm_promise.c pmm_run.c pmm_refusal.c kernel_space.c fault.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
+	mm/kernel_stack.c mm/kernel_stack_facts.c \
 	$(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c _verify.c) \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c \
 	frame_runs.c pmm_fail.c) \
@@ -44,7 +45,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	tests/kernel/program_space.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c \
 	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \
-	heap_selftest.c heap_death_selftest.c \
+	heap_selftest.c heap_death_selftest.c kernel_stack_selftest.c \
 	page_table_selftest.c pmm_selftest.c recorder_selftest.c refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)
 KERNEL_ASM := kernel/arch/entry.asm

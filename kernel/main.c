@@ -172,6 +172,7 @@ static void space_start(void)
 {
     init_needs(INIT_SPACE, INIT_FRAMES);
     kernel_space_init(phys_make(handover.root_phys));
+    kernel_stack_init();
     enum status status = screen_map();
     if (status != STATUS_OK)
         log_warn("text screen: its mapping is not as it should be (%s)",

@@ -142,6 +142,12 @@ static void command_heap(u32 argc, const char *const argv[])
     report_heap();
 }
 
+static void command_stacks(u32 argc, const char *const argv[])
+{
+    (void)argc, (void)argv;
+    report_stacks();
+}
+
 static void command_frames(u32 argc, const char *const argv[])
 {
     (void)argc, (void)argv;
@@ -191,6 +197,7 @@ static const struct monitor_command commands[] = {
     {"map", "", "what the page tables map, equal neighbours merged", 0, 0, command_map},
     {"walk", "ADDRESS", "the page walk of an address in hex", 1, 1, command_walk},
     {"heap", "", "the kernel heap's counters", 0, 0, command_heap},
+    {"stacks", "", "the kernel stacks and how deep each was used", 0, 0, command_stacks},
     {"frames", "", "RAM by owner", 0, 0, command_frames},
     {"audit", "", "every table and frame against each other; dies of a contradiction",
      0, 0, command_audit},

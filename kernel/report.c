@@ -17,6 +17,7 @@
 #include "kernel/early/image.h"
 #include "kernel/report_sums.h"
 #include "mm/heap.h"
+#include "mm/kernel_stack.h"
 #include "mm/memmap_text.h"
 #include "mm/pmm.h"
 #include "mm/ram.h"
@@ -132,6 +133,21 @@ void report_heap(void)
               heap_mode_name(heap_mode_now()));
 }
 
+void report_stacks(void)
+{
+    struct kernel_stack_stats stats;
+    const char *name;
+    u64 top;
+    kernel_stack_stats_get(&stats);
+    log_print("kernel stacks of %u bytes: %lu live, %lu kept for reuse, tables for %lu, "
+              "the deepest of the freed ones used %lu\n",
+              STACK_BYTES, stats.live, stats.kept,
+              stats.groups * (PAGE_2M_BYTES / STACK_SLOT_BYTES), stats.deepest);
+    for (u32 slot = 0; kernel_stack_next(&slot, &top, &name);)
+        log_print("  V:%016lx %6lu bytes at the deepest  %s\n", top - STACK_BYTES,
+                  kernel_stack_depth(top), name);
+}
+
 void report_milestones(void)
 {
     u64 hz = tsc_hz();
@@ -190,5 +206,6 @@ void report_boot(void)
     report_layout();
     report_frames();
     report_heap();
+    report_stacks();
     report_milestones();
 }

@@ -13,6 +13,7 @@ void report_layout(void);
 /* RAM by owner, exactly, and what the kernel costs. */
 void report_frames(void);
 void report_heap(void);
+void report_stacks(void);
 /* Stamps of every milestone since stage1. */
 void report_milestones(void);
 /* What the loader met and dealt with: one line, then one line each. */

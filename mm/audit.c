@@ -15,6 +15,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
 #include "mm/heap_internal.h"
+#include "mm/kernel_stack.h"
 #include "mm/pmm.h"
 
 #define LOGGED_MAX   8 /* further findings that are shown before a death */
@@ -48,16 +49,27 @@ static void heap_records_for_each(const struct audit_holder *holder,
     }
 }
 
+static void stack_slots_for_each(const struct audit_holder *holder, struct audit *audit,
+                                 audit_hold_fn hold)
+{
+    pfn_t frame;
+    for (u32 group = 0; kernel_stack_descriptors(&group, &frame);)
+        hold(audit, holder->name, frame, 1);
+}
+
 void audit_init(const struct audit_facts *facts)
 {
     static struct audit_space kernel_space = {.space = &kernel_page_space};
     static struct audit_holder heap_info = {.name = "heap descriptors",
                                             .for_each = heap_info_for_each};
+    static struct audit_holder stack_slots = {.name = "stack descriptors",
+                                              .for_each = stack_slots_for_each};
     static struct audit_holder heap_records = {.name = "heap records",
                                                .for_each = heap_records_for_each};
     audit_facts = facts;
     audit_space_add(&kernel_space);
     audit_holder_add(&heap_info);
+    audit_holder_add(&stack_slots);
     audit_holder_add(&heap_records);
 }
 
@@ -179,6 +191,7 @@ void audit_or_die(enum audit_depth depth, const char *when, struct audit_sums *o
     }
     if (depth == AUDIT_FULL) {
         heap_verify();
+        kernel_stack_verify();
         pmm_verify();
     }
 }

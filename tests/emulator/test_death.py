@@ -22,6 +22,8 @@ DEADLY = {
     'die_execute_data': 'PF-04', 'die_not_canonical': 'GP-01', 'die_undefined': 'EX-06',
     'die_divide': 'EX-00', 'die_assert': 'AS-01', 'die_double_free': 'HP-01',
     'die_heap_written': 'HP-08', 'die_heap_overrun': 'HP-09',
+    'die_stack_freed_twice': 'SO-03', 'die_stack_freed_in_use': 'SO-03',
+    'die_stack_guard': 'SO-04', 'die_thread_overflow': 'SO-01',
     'die_bad_free': 'HP-02', 'die_init_order': 'IN-01', 'die_physical_pointer': 'PF-01',
     'die_nmi': 'NM-03', 'die_frame_twice': 'FR-04', 'die_frame_owner': 'FR-05',
     'die_frame_order': 'FR-06', 'die_frame_inside': 'FR-07', 'die_overflow': 'EX-04',

@@ -28,6 +28,8 @@
     /* heap_selftest.c */                                                              \
     T(heap_small) T(heap_runs) T(heap_resize) T(heap_refuses) T(heap_faults_exact)     \
     T(heap_through_direct_map) T(heap_random) T(heap_gives_back)                       \
+    /* kernel_stack_selftest.c */                                                      \
+    T(stack_alloc) T(stack_reuse) T(stack_groups) T(stack_runs) T(stack_names)         \
     /* traps_selftest.c */                                                             \
     T(fault_null) T(fault_heap_never) T(fault_heap_freed) T(fault_heap_guard)          \
     T(fault_text_write) T(fault_rodata_write) T(fault_data_execute)                    \
@@ -47,6 +49,8 @@
     T(die_stack_overflow) T(die_text_write) T(die_execute_data) T(die_not_canonical)   \
     T(die_undefined) T(die_divide) T(die_assert) T(die_double_free) T(die_bad_free)    \
     T(die_heap_written) T(die_heap_overrun) T(die_heap_underrun)                       \
+    T(die_stack_freed_twice) T(die_stack_freed_in_use) T(die_stack_guard)              \
+    T(die_thread_overflow)                                                             \
     T(die_init_order) T(die_physical_pointer) T(die_nmi) T(die_triple_fault)           \
     T(die_recorder_gone)                                                               \
     /* refusal_selftest.c */                                                           \
