@@ -11,7 +11,7 @@
 #include "kernel/base/codes.h"
 
 #define TRAP_SENTENCE_BYTES 192
-#define TRAP_CAUSE_BYTES    96
+#define TRAP_CAUSE_BYTES    224
 
 /* A trap may come inside a trap: a demand fault inside an interrupt, an NMI on top.
  * More than so many only when a handler raises what it handles. */

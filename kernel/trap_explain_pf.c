@@ -66,6 +66,59 @@ static void explain_null(const struct fault *fault, struct trap_explanation *out
                "a member %lu bytes into an object at null", fault->address);
 }
 
+/* Which object it is about, as far as known: "byte 3 of the object of 24 bytes at
+ * V:..., allocated by f+0x1, freed by g+0x2". */
+static void heap_object_text(const struct fault *fault, const struct heap_where *where,
+                             char *out, u64 out_bytes)
+{
+    char alloc[SITE_TEXT_BYTES], freed[SITE_TEXT_BYTES];
+    u64 used = 0;
+
+    if (where->object != 0 && fault->address >= where->object)
+        used += (u64)format(out, out_bytes, "byte %lu of the object of %lu bytes, ",
+                            fault->address - where->object, where->object_bytes);
+    format(out + used, out_bytes - used, "%sallocated by %s, freed by %s",
+           where->sites_exact ? "" : "in its slab last ",
+           site_text(where->alloc_site, alloc), site_text(where->free_site, freed));
+}
+
+static void explain_heap_guard(const struct fault *fault,
+                               const struct heap_where *where,
+                               struct trap_explanation *out)
+{
+    char alloc[SITE_TEXT_BYTES];
+    bool below = fault->address < where->object;
+    u64 end = where->object + where->object_bytes;
+
+    out->code = CODE_HP_06;
+    format(out->sentence, sizeof(out->sentence),
+           "%s a guard page of the heap at V:%016lx by %s", verb_to(fault->error),
+           fault->address, fault->who);
+    format(out->cause, sizeof(out->cause),
+           "running %lu bytes %s the object of %lu bytes at V:%016lx, allocated by %s",
+           below ? where->object - fault->address : fault->address - end + 1,
+           below ? "below" : "past the end of", where->object_bytes, where->object,
+           site_text(where->alloc_site, alloc));
+}
+
+static void explain_heap_absent(const struct fault *fault,
+                                const struct heap_where *where,
+                                struct trap_explanation *out)
+{
+    out->code = CODE_HP_05;
+    format(out->sentence, sizeof(out->sentence),
+           "%s heap memory that was never given or was given back, V:%016lx, by %s",
+           verb_to(fault->error), fault->address, fault->who);
+    if (where->place == HEAP_PLACE_FREED) {
+        u64 used = (u64)format(out->cause, sizeof(out->cause), "use after free: ");
+        heap_object_text(fault, where, out->cause + used, sizeof(out->cause) - used);
+    } else {
+        format(out->cause, sizeof(out->cause),
+               "no object was there since boot: an index far beyond one, or a pointer "
+               "that was computed");
+    }
+}
+
 /* True when the heap has something to say about it. */
 static bool explain_heap(const struct fault *fault, struct trap_explanation *out)
 {
@@ -83,21 +136,9 @@ static bool explain_heap(const struct fault *fault, struct trap_explanation *out
                "forbidden",
                verb_to(fault->error), fault->address, fault->who);
     } else if (where.place == HEAP_PLACE_GUARD) {
-        out->code = CODE_HP_06;
-        format(out->sentence, sizeof(out->sentence),
-               "%s a guard page of the heap at V:%016lx by %s", verb_to(fault->error),
-               fault->address, fault->who);
-        format(out->cause, sizeof(out->cause),
-               "running %s the object of %lu bytes at V:%016lx",
-               fault->address < where.object ? "below" : "past the end of",
-               where.object_bytes, where.object);
+        explain_heap_guard(fault, &where, out);
     } else {
-        out->code = CODE_HP_05;
-        format(out->sentence, sizeof(out->sentence),
-               "%s heap memory that was never given or was given back, V:%016lx, by %s",
-               verb_to(fault->error), fault->address, fault->who);
-        format(out->cause, sizeof(out->cause),
-               "use after free, or an index far beyond an object");
+        explain_heap_absent(fault, &where, out);
     }
     return true;
 }
@@ -200,7 +241,8 @@ static void explain_bad_table(const struct fault *fault, struct trap_explanation
            "%s at V:%016lx (%s) by %s goes through a page table at P:%#lx, where there "
            "is no RAM",
            verb_of(fault->error), fault->address, fault->place, fault->who, table);
-    format(out->cause, sizeof(out->cause), "the entry that leads there was overwritten");
+    format(out->cause, sizeof(out->cause),
+           "the entry that leads there was overwritten");
 }
 
 void trap_explain_page_fault(const struct trap_frame *frame,
