@@ -16,10 +16,10 @@ bits_test_SRC := kernel/base/codes.c kernel/base/status.c kernel/base/format.c
 config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
-heap_test_SRC := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c \
+HEAP_C := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c \
 	_verify.c) $(addprefix mm/page_,table.c cursor.c unmap.c change.c) \
-	kernel/base/site.c kernel/base/format.c \
-	$(addprefix tests/host/heap_,world.c oracle.c mixture.c)
+	kernel/base/site.c kernel/base/format.c
+heap_test_SRC := $(HEAP_C) $(addprefix tests/host/heap_,world.c oracle.c mixture.c)
 heap_modes_test_SRC := $(heap_test_SRC)
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 recorder_test_SRC := kernel/base/recorder.c
@@ -42,6 +42,8 @@ memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c
 INTERLEAVE_FLAGS := -include tests/host/interleave_hook.h
 interleave_test_SRC := tests/host/interleave.c
 interleave_test_FLAGS := $(INTERLEAVE_FLAGS)
+heap_interleave_test_SRC := $(HEAP_C) tests/host/interleave.c
+heap_interleave_test_FLAGS := $(INTERLEAVE_FLAGS) -include tests/host/heap_interleave.h
 pmm_interleave_test_SRC := $(PMM_C) tests/host/interleave.c
 pmm_interleave_test_FLAGS := $(INTERLEAVE_FLAGS) $(pmm_test_FLAGS)
 
