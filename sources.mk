@@ -7,7 +7,7 @@ STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu
 	body.asm cpu_check.asm a20.asm low_memory.asm \
 	memory_map.asm memory_old.asm memory_more.asm map32.asm \
 	recorder.asm parts.asm place.asm elf.asm payload.asm \
-	boot_tables.asm boot_info.asm fault64.asm long_mode.asm \
+	boot_tables.asm boot_info.asm fault64.asm paging_on.asm long_mode.asm \
 	summary.asm break.asm chs_guess.asm last_boot.asm \
 	recorder64.asm recorder_save.asm say.asm screen.asm stamp.asm \
 	crc32c_wide.asm gate_watch.asm head_tell.asm)

@@ -38,6 +38,20 @@ a20_enable:
         die     LOADER_A20, "address line 20 stays closed: BIOS, keyboard controller and ", \
                 "port 92h tried"
 
+; The claim is proven where it is relied on, whoever made it: before anything above 1 MiB is
+; touched, and before paging. Keeps every register.
+global a20_prove
+a20_prove:
+        push    ecx
+        mov     ecx, QUICK_TESTS
+        call    a20_test
+        pop     ecx
+        jz      .closed
+        ret
+.closed:
+        mov     byte [recorder_on], 0
+        die     LOADER_A20, "address line 20 is closed: what is written above 1 MiB lands below"
+
 ; After each BIOS call (gate_watch.asm), from a20_enable on. May clobber everything; what the call
 ; gave is kept.
 global a20_keep

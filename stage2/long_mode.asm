@@ -7,14 +7,8 @@
 %include "stage2/stage2.inc"
 %include "stage2/break.inc"
 
-extern fault64_init, idt64_register, cpu_features2, recorder64_init, recorder64_long_mode
+extern paging_on, fault64_init, idt64_register, cpu_features2, recorder64_init, recorder64_long_mode
 
-%define CR0_PE          (1 << 0)
-%define CR0_MP          (1 << 1)
-%define CR0_ET          (1 << 4)
-%define CR0_NE          (1 << 5)
-%define CR0_WP          (1 << 16)
-%define CR0_PG          (1 << 31)
 %define CR4_PAE         (1 << 5)
 %define MSR_EFER        0xC0000080
 %define EFER_LME        (1 << 8)
@@ -36,8 +30,7 @@ long_mode_enter:
         rdmsr
         or      eax, EFER_LME | EFER_NXE
         wrmsr
-        mov     eax, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG
-        mov     cr0, eax
+        call    paging_on
         jmp     SEL_KERNEL_CODE:.long
 
 bits 64

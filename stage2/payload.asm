@@ -38,7 +38,22 @@ payload_load:
         mov     eax, [chunk_entry]
         cmp     eax, [MANIFEST_PHYS + manifest_head_entry_count]
         jb      .entry
+
+; As much as the manifest says? What is missing would be what RAM held before.
+        mov     ebx, MANIFEST_PHYS + sizeof_manifest_head
+        mov     ecx, eax
+        xor     edx, edx
+.sum:   add     edx, [ebx + manifest_entry_bytes]
+        add     ebx, sizeof_manifest_entry
+        loop    .sum
+        cmp     edx, [payload_bytes]
+        jne     .cut
         ret
+.cut:   mov     [payload_wanted], edx
+        die     LOADER_PAYLOAD_CUT, "the kernel is cut: loaded=", {4, payload_bytes}, \
+                " bytes of kernel, symbols and modules, expected=", {4, payload_wanted}
+payload_wanted:
+        dd      0
 
 ; Name, place and bytes of a module into boot_info. In: EBX = entry, EDI = where it will be.
 module_note:

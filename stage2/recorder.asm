@@ -8,7 +8,7 @@
 
 %include "stage2/stage2.inc"
 
-extern map32_usable, milestones, stage1_tsc, recorder_on, report_code, stage2_head
+extern a20_prove, map32_usable, milestones, stage1_tsc, recorder_on, report_code, stage2_head
 extern fault_vector, fault_error, fault_eip, fault_cr2, fault_esp
 
 %define BANK_RECORDS    (RECORDER_BANK_BYTES / sizeof_recorder_record)
@@ -26,10 +26,11 @@ section .body
 bits 32
 
 ; Opens this boot's bank: the one that does not hold the newest valid head, so that the last
-; boot's words stay. Only if the map calls the whole range usable; A20 is proven by now.
+; boot's words stay. Only if the map calls the whole range usable.
 ; Out: recorder_on, recorder_bank, recorder_previous, previous_bank. Clobbers everything.
 global recorder_open
 recorder_open:
+        call    a20_prove
         mov     eax, RECORDER_PHYS
         mov     edx, RECORDER_PHYS + RECORDER_BYTES
         call    map32_usable

@@ -20,8 +20,9 @@
 #define LOADER_NO_LONG_MODE     11
 #define LOADER_NO_NX            12
 #define LOADER_CPU_FEATURE      13 /* the line names the feature */
-#define LOADER_A20              14 /* no method opened the gate */
+#define LOADER_A20              14 /* no method opened the gate, or it is closed again */
 #define LOADER_A20_LOST         15 /* a BIOS call closed it and nothing opened it again */
+#define LOADER_PAGING           16 /* what long mode needs is not there; the line says what */
 
 /* Errors: memory. */
 #define LOADER_NO_MEMORY_MAP    20 /* E820h, E801h and 88h all failed */
@@ -34,6 +35,7 @@
 #define LOADER_MANIFEST_FIELDS  32 /* checksum right, contents impossible */
 #define LOADER_CHUNK_DAMAGED    33 /* checksum of a piece of kernel, symbols or module */
 #define LOADER_KERNEL_ELF       34 /* kernel.elf breaks a rule; the line says which */
+#define LOADER_PAYLOAD_CUT      35 /* less was loaded than the manifest lists */
 
 /* Quirks: drive and reads. function, status, count and lba are those of the call unless said. */
 #define QUIRK_DRIVE_REPAIRED     1 /* DL was wrong; count = DL given, lba = drive used */
