@@ -28,7 +28,7 @@ long_mode_enter:
         mov     cr3, eax
         mov     ecx, MSR_EFER
         rdmsr
-        or      eax, EFER_LME | EFER_NXE
+.efer:  or      eax, EFER_LME | EFER_NXE
         wrmsr
         call    paging_on
         jmp     SEL_KERNEL_CODE:.long

@@ -262,6 +262,8 @@ LOADER = [
         'a20_test', b'\x39\xc0\xc3')), constructed=True),
     Death('L-15', 'closed', broken(lambda image: image.jump_once(
         'a20_keep', 'a20_keep.closed', flag='a20_guard')), constructed=True),
+    Death('L-16', 'no_lme', broken(lambda image: image.put_loader(
+        'long_mode_enter.efer', b'\x0d\0\x08\0\0'))),
     Death('L-20', 'nothing', firmware(memory(REFUSE))),
     Death('L-21', 'bda', firmware(memory(HONEST, bda_kib=256))),
     Death('L-22', 'four_mib', on(mem='4M')),
@@ -271,6 +273,8 @@ LOADER = [
     Death('L-32', 'empty', damaged(manifest_field('entry_count', no_entries))),
     Death('L-33', 'flipped', damaged(lambda path: flip(path, L['DISK_PAYLOAD'] + 77))),
     Death('L-34', 'i386', broken(elf_change)),
+    Death('L-35', 'nothing_read', broken(lambda image: image.put_loader(
+        'entry_load', b'\xc3'))),
 ]
 EARLY = [
     Death('EA-01', 'magic', broken(magic_change), constructed=True, recorded=False),
