@@ -163,6 +163,12 @@ void heap_slot_open(u64 page, u64 address)
 {
     struct heap_extent extent;
     const struct heap_page *info = heap_page_info(page);
+    if (heap.mode == HEAP_PLAIN) {
+        /* What nearly every allocation needs: a look at zeros, and no more. */
+        u64 end = address + heap_class_bytes(info->class_index);
+        if (!has_frame(address) || find_other(address, end, 0) == end)
+            return;
+    }
     heap_extent_of(page, address, &extent);
     bool given = extent.exact && extent.free_site.raw != 0;
     heap_slot_check(&extent, given);
@@ -179,9 +185,11 @@ void heap_slot_open(u64 page, u64 address)
 void heap_slot_close(u64 page, u64 address)
 {
     struct heap_extent extent;
-    heap_extent_of(page, address, &extent);
-    heap_edges_check(&extent);
-    if (has_frame(extent.base))
-        memset((void *)extent.base, heap.mode == HEAP_POISON ? HEAP_FREED_FILL : 0,
-               extent.end - extent.base);
+    u64 class = heap_class_bytes(heap_page_info(page)->class_index);
+    if (heap.mode == HEAP_POISON) {
+        heap_extent_of(page, address, &extent);
+        heap_edges_check(&extent);
+    }
+    if (has_frame(address))
+        memset((void *)address, heap.mode == HEAP_POISON ? HEAP_FREED_FILL : 0, class);
 }

@@ -30,6 +30,9 @@ u64 kernel_stack_depth(u64 top)
         stack_slot_of(slot)->state == STACK_FREE)
         return 0;
     const u64 *at = (const u64 *)(top - STACK_BYTES), *end = (const u64 *)top;
+    while (at < end &&
+           (at[0] | at[1] | at[2] | at[3] | at[4] | at[5] | at[6] | at[7]) == 0)
+        at += 8;
     while (at < end && *at == 0)
         at++;
     return (u64)(end - at) * sizeof(u64);

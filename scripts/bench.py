@@ -234,6 +234,9 @@ class Bench:
         names = sorted(name[len('test_'):] for name in self.program.kernel
                        if name.startswith('test_bench_'))
         lines = list(kernel_lines(self.tests(names).serial)) if names else []
+        for mode in ('guard', 'poison'):
+            more = self.tests(['bench_heap'], f'heap={mode}') if names else None
+            lines += kernel_lines(more.serial) if more else []
         if names and not lines:
             raise BenchError(f"{', '.join(names)}: no line \"# bench NAME=NUMBER UNIT\"")
         for name, value, unit in lines:
@@ -243,9 +246,9 @@ class Bench:
             self.numbers[name] = value
         return table
 
-    def tests(self, names):
+    def tests(self, names, also=''):
         """One counted boot that runs these self-tests and leaves the emulator."""
-        config = f"kaslr=off test={','.join(names)} report=json exit=1"
+        config = f"kaslr=off test={','.join(names)} report=json exit=1 {also}"
         words = self.program.arguments(self.image_phys('512M', CRC))
         result = counter.counted(self.setup('512M', CRC, config=config), self.plugin,
                                  words, to_end=True)

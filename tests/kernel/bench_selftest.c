@@ -7,6 +7,7 @@
  */
 #include "kernel/arch/instr.h"
 #include "mm/heap.h"
+#include "mm/kernel_stack.h"
 #include "mm/pmm_single.h"
 #include "tests/kernel/cases.h"
 
@@ -121,20 +122,56 @@ void test_bench_frames(struct selftest *t)
     selftest_note("bench frame_pair_2m_unzeroed=%lu instructions", least[2] - cost);
 }
 
+/* Each object is written to, so that it must be zeroed; small ones lie in a page that
+ * has its frame. Rows of the modes that watch say so: heap_guard_pair_64. */
 void test_bench_heap(struct selftest *t)
 {
+    static const char *const modes[] = {"", "guard_", "poison_"};
     static const u64 sizes[] = {16, 64, 256, 1024, 2048, 8192};
     u64 cost = stamp_cost();
     for (u32 s = 0; s < ARRAY_COUNT(sizes); s++) {
         u64 least = ~0UL;
         for (u32 i = 0; i < ROUNDS; i++) {
             u64 start = rdtsc();
-            void *object = heap_alloc(sizes[s]);
+            u8 *object = heap_alloc(sizes[s]);
+            if (object)
+                *(volatile u8 *)object = 1;
             heap_free(object);
             u64 ticks = rdtsc() - start;
             CHECK(t, object != NULL);
             least = MIN(least, ticks);
         }
-        selftest_note("bench heap_pair_%lu=%lu instructions", sizes[s], least - cost);
+        selftest_note("bench heap_%spair_%lu=%lu instructions", modes[heap_mode_now()],
+                      sizes[s], least - cost);
     }
+}
+
+/* A stack that is kept for reuse, and one that is mapped and unmapped each time. */
+void test_bench_stack(struct selftest *t)
+{
+    u64 top, cost = stamp_cost(), kept = ~0UL, mapped = ~0UL;
+    for (u32 i = 0; i < 2 * ROUNDS; i++) {
+        bool fresh = i % 2;
+        if (fresh)
+            kernel_stack_trim();
+        u64 start = rdtsc();
+        enum status status = kernel_stack_alloc("a bench's stack", &top);
+        CHECK_EQUAL(t, status, STATUS_OK);
+        if (status != STATUS_OK)
+            return;
+        kernel_stack_free(top);
+        if (fresh)
+            kernel_stack_trim();
+        u64 ticks = rdtsc() - start;
+        if (fresh)
+            mapped = MIN(mapped, ticks);
+        else if (i > 0)
+            kept = MIN(kept, ticks);
+        if (fresh) { /* one to be kept for the next round */
+            CHECK_EQUAL(t, kernel_stack_alloc("a bench's stack", &top), STATUS_OK);
+            kernel_stack_free(top);
+        }
+    }
+    selftest_note("bench stack_pair_kept=%lu instructions", kept - cost);
+    selftest_note("bench stack_pair_mapped=%lu instructions", mapped - cost);
 }

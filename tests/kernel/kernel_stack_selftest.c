@@ -124,8 +124,9 @@ void test_stack_groups(struct selftest *t)
 
 static void deep_use(void *argument)
 {
-    volatile u8 room[900];
-    room[0] = room[899] = 1;
+    u8 room[900];
+    memset(room, 1, sizeof(room));
+    __asm__ volatile("" : : "r"(room) : "memory"); /* all of it is needed */
     *(u64 *)argument = (u64)(uintptr_t)__builtin_frame_address(0);
 }
 
