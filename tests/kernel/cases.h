@@ -74,7 +74,7 @@
 
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_audit)                                                                     \
-    T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_stack) \
+    T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_stack)                   \
     T(bench_recorder)
 
 /* As long as the configuration says; only when named. soak_selftest.c */
