@@ -114,8 +114,8 @@ static void explain_heap_absent(const struct fault *fault,
         heap_object_text(fault, where, out->cause + used, sizeof(out->cause) - used);
     } else {
         format(out->cause, sizeof(out->cause),
-               "no object was there since boot: an index far beyond one, or a pointer "
-               "that was computed");
+               "no object is known to have been there: an index far beyond one, or a "
+               "pointer that was computed");
     }
 }
 

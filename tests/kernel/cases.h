@@ -20,7 +20,7 @@
     /* audit_selftest.c */                                                             \
     T(audit_frames) T(audit_rights) T(audit_tables) T(audit_spaces)                    \
     /* fail_selftest.c */                                                              \
-    T(fail_frames) T(fail_heap) T(fail_tables)                                         \
+    T(fail_frames) T(fail_heap) T(fail_stacks) T(fail_tables)                          \
     /* pmm_selftest.c */                                                               \
     T(frames_exact) T(frames_orders) T(frames_zeroed) T(frames_refuse) T(frames_low)   \
     T(frames_promises) T(frames_colours) T(frames_runs) T(frames_giant)                \

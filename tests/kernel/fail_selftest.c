@@ -12,6 +12,7 @@
 #include "mm/audit.h"
 #include "mm/heap.h"
 #include "mm/kernel_space.h"
+#include "mm/kernel_stack.h"
 #include "mm/pmm.h"
 #include "mm/pmm_fail.h"
 #include "mm/ram.h"
@@ -190,6 +191,31 @@ void test_fail_heap(struct selftest *t)
     fail_each(t, "heap resize", heap_grows);
     fail_each(t, "heap shrink", heap_shrinks);
     fail_each(t, "heap region", heap_new_region);
+}
+
+/* --- stacks --- */
+
+/* In a group of slots that has its tables. */
+static bool kernel_stacks(void)
+{
+    u64 top[2];
+    u32 count = 0;
+    kernel_stack_trim();
+    while (count < ARRAY_COUNT(top) &&
+           kernel_stack_alloc("a test's stack", &top[count]) == STATUS_OK)
+        count++;
+    bool done = count == ARRAY_COUNT(top);
+    while (count > 0)
+        kernel_stack_free(top[--count]);
+    kernel_stack_trim();
+    kernel_stack_verify();
+    return done;
+}
+
+void test_fail_stacks(struct selftest *t)
+{
+    kernel_stack_trim();
+    fail_each(t, "kernel stacks", kernel_stacks);
 }
 
 /* --- tables --- */
