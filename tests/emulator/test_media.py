@@ -4,16 +4,24 @@
 test_boot.py runs all tests of the kernel on some media; here each medium has one short
 boot, and the loader's facts are held against what the medium is.
 """
+import os
 import shutil
+import sys
 from dataclasses import dataclass
 
 import pytest
 
+import samples
 from disk_format import BASES, L
 from machine import Setup
 from qemu import Qemu, boot
 from test_image import flip
 
+sys.path.insert(0, os.path.join(samples.ROOT, 'tests', 'firmware'))
+
+from shim import Scenario, Shim   # noqa: E402  (needs the path above)
+
+DRIVE_REPAIRED = 1
 NO_EDD, BASE_SHIFTED, SECTOR_BYTES, HEAD_RETRIED = 4, 2, 3, 34
 CALLS = 8       # and one for each 32 KiB
 
@@ -65,6 +73,23 @@ def test_boots_from(medium, image, rubbish, nonce):
     assert loader['base_marker'] == (BASE_SHIFTED in medium.quirks)
     if medium.edd and not medium.may:
         check_calls(loader)
+
+
+@pytest.mark.parametrize('drive', [0x00, 0x81, 0xFF])
+def test_drive_is_found_by_its_uuid(drive, image, nonce, tmp_path):
+    """With 4096-byte sectors the BIOS has loaded stage2's head, stage1 reads nothing, and
+    a wrong DL comes as far as stage2."""
+    shim = Shim(str(tmp_path)).disk(Scenario(entry_dl=drive), str(tmp_path / 'shim.img'),
+                                    os.path.getsize(image))
+    setup = Setup(image, '64M', disk='nvme4k', extra=(
+        '-drive', f'file={shim},format=raw,if=none,id=shim,snapshot=on',
+        '-device', 'ide-hd,drive=shim,bus=ide.1,bootindex=0'),
+        config=f'test=boot_info nonce={nonce} report=json exit=1')
+    result = boot(setup, nonce, wall=300, cpu_seconds=100)
+    assert result.passed, result
+    loader = result.report['loader']
+    assert (loader['drive_given'], loader['drive']) == (drive, 0x80)
+    assert DRIVE_REPAIRED in {quirk['code'] for quirk in loader['quirks']}
 
 
 # --- when it does not boot
