@@ -42,7 +42,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
 	tests/kernel/audit_selftest.c tests/kernel/bench_audit_selftest.c \
 	tests/kernel/fail_selftest.c tests/kernel/soak_selftest.c \
-	tests/kernel/program_space.c \
+	tests/kernel/soak_objects.c tests/kernel/soak_blocks.c tests/kernel/program_space.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c \
 	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \
 	heap_selftest.c heap_death_selftest.c kernel_stack_selftest.c \

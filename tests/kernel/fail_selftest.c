@@ -4,7 +4,8 @@
  * then the second, and so on until one run needs fewer: each time nothing dies, the
  * scenario ends as a whole, all counts are what they were, and the audit is clean.
  *
- * The heap keeps tables and descriptors of regions once it has them; those are counted.
+ * Tables and descriptors of a region of the heap and of a group of stacks stay once
+ * they are there; those are counted.
  */
 #include "kernel/arch/cpu_features.h"
 #include "kernel/base/string.h"
@@ -28,11 +29,14 @@ typedef bool (*scenario_fn)(void);
 struct books {
     struct pmm_stats frames;
     struct heap_stats heap;
+    struct kernel_stack_stats stacks;
 };
 
 static void books_take(struct books *books)
 {
     heap_trim();
+    kernel_stack_trim();
+    kernel_stack_stats_get(&books->stacks);
     pmm_stats_get(&books->frames);
     heap_stats_get(&books->heap);
 }
@@ -44,32 +48,30 @@ static void books_compare(struct selftest *t, const char *name, u64 n,
     struct audit_sums sums;
     books_take(&now);
     u64 regions = now.heap.regions - before->heap.regions;
-    u64 more[OWNER_COUNT] = {
-        [OWNER_HEAP_INFO] = 8 * regions, [OWNER_PAGE_TABLE] = regions};
+    u64 groups = now.stacks.groups - before->stacks.groups;
+    u64 more[OWNER_COUNT] = {[OWNER_HEAP_INFO] = 8 * regions,
+                             [OWNER_STACK] = groups,
+                             [OWNER_PAGE_TABLE] = regions + groups};
     for (u32 i = 0; i < OWNER_COUNT; i++)
         CHECK_MSG(t, now.frames.owned[i] == before->frames.owned[i] + more[i],
                   "%s, request %lu fails: %s has %lu frames, expected %lu", name, n,
                   frame_owner_name((enum frame_owner)i), now.frames.owned[i],
                   before->frames.owned[i] + more[i]);
-    CHECK_MSG(t, now.frames.free == before->frames.free - 9 * regions,
+    CHECK_MSG(t, now.frames.free == before->frames.free - 9 * regions - 2 * groups,
               "%s, request %lu fails: %lu frames free, %lu before", name, n,
               now.frames.free, before->frames.free);
     CHECK_EQUAL(t, now.frames.promised, before->frames.promised);
     CHECK_EQUAL(t, now.heap.objects, before->heap.objects);
     CHECK_EQUAL(t, now.heap.pages, before->heap.pages);
+    CHECK_EQUAL(t, now.stacks.live, before->stacks.live);
     audit_or_die(AUDIT_QUICK, name, &sums);
 }
 
-static void fail_each(struct selftest *t, const char *name, scenario_fn run)
+static void fail_in_turn(struct selftest *t, const char *name, scenario_fn run)
 {
     struct books before;
     bool happened = true;
     u64 n;
-    if (!run()) { /* a machine without one whole area that is free */
-        CHECK(t, ram_bytes() < MIB(32));
-        selftest_note("%s: not enough memory for it here", name);
-        return;
-    }
     for (n = 1; happened && n < FAIL_MOST && t->failures == 0; n++) {
         books_take(&before);
         pmm_fail_after(n);
@@ -82,6 +84,17 @@ static void fail_each(struct selftest *t, const char *name, scenario_fn run)
     }
     CHECK(t, !happened || t->failures != 0);
     selftest_note("%s: each of %lu requests failed once", name, n - 2);
+}
+
+static void fail_each(struct selftest *t, const char *name, scenario_fn run)
+{
+    if (run()) {
+        fail_in_turn(t, name, run);
+        return;
+    }
+    /* A machine without one whole area that is free. */
+    CHECK(t, ram_bytes() < MIB(32));
+    selftest_note("%s: not enough memory for it here", name);
 }
 
 /* --- frames --- */
@@ -195,27 +208,46 @@ void test_fail_heap(struct selftest *t)
 
 /* --- stacks --- */
 
-/* In a group of slots that has its tables. */
-static bool kernel_stacks(void)
+#define GROUP_SLOTS (PAGE_2M_BYTES / STACK_SLOT_BYTES) /* stacks of one table */
+
+static bool stacks_some(void)
 {
-    u64 top[2];
+    u64 top[3];
     u32 count = 0;
-    kernel_stack_trim();
     while (count < ARRAY_COUNT(top) &&
            kernel_stack_alloc("a test's stack", &top[count]) == STATUS_OK)
         count++;
     bool done = count == ARRAY_COUNT(top);
-    while (count > 0)
-        kernel_stack_free(top[--count]);
-    kernel_stack_trim();
+    while (count-- > 0)
+        kernel_stack_free(top[count]);
     kernel_stack_verify();
     return done;
 }
 
+static u64 slots_left(void)
+{
+    struct kernel_stack_stats stats;
+    kernel_stack_stats_get(&stats);
+    return stats.groups * GROUP_SLOTS - stats.live;
+}
+
+/* Then all slots that have tables are taken: one stack more needs some. */
 void test_fail_stacks(struct selftest *t)
 {
+    static u64 held[GROUP_SLOTS];
+    u32 count = 0;
+    if (ram_bytes() < MIB(32)) {
+        selftest_skip(t, "less than 32 MiB of RAM");
+        return;
+    }
+    fail_each(t, "stacks", stacks_some);
+    while (slots_left() != 0 && count < GROUP_SLOTS)
+        if (kernel_stack_alloc("a test's stack", &held[count]) == STATUS_OK)
+            count++;
+    fail_in_turn(t, "stacks of a new group", stacks_some);
+    while (count-- > 0)
+        kernel_stack_free(held[count]);
     kernel_stack_trim();
-    fail_each(t, "kernel stacks", kernel_stacks);
 }
 
 /* --- tables --- */
