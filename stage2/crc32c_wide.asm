@@ -59,29 +59,36 @@ done:   not     eax
         popad
         ret
 
+; One dword. %1, %2, %3 = the sum so far, its low and its high byte; %4 = the sum with it. Two
+; registers take turns, so that none is copied.
+%macro step 4
+        xor     %1, [esi + at]
+        movzx   ebx, %2
+        movzx   edx, %3
+        mov     %4, [CRC_TABLE_PHYS + 3 * 1024 + ebx * 4]
+        shr     %1, 16
+        xor     %4, [CRC_TABLE_PHYS + 2 * 1024 + edx * 4]
+        movzx   ebx, %2
+        movzx   edx, %3
+        xor     %4, [CRC_TABLE_PHYS + 1 * 1024 + ebx * 4]
+        xor     %4, [CRC_TABLE_PHYS + edx * 4]
+%assign at at + 4
+%endmacro
+
 tables: pushad
         or      eax, -1
         push    ecx
         shr     ecx, TURN_SHIFT
         jz      .rest
+        mov     ebp, ecx
 .block:
 %assign at 0
-%rep STEPS
-        xor     eax, [esi + at]
-        movzx   ebx, al
-        movzx   edx, ah
-        mov     ebp, [CRC_TABLE_PHYS + 3 * 1024 + ebx * 4]
-        shr     eax, 16
-        xor     ebp, [CRC_TABLE_PHYS + 2 * 1024 + edx * 4]
-        movzx   ebx, al
-        movzx   edx, ah
-        mov     eax, [CRC_TABLE_PHYS + 1 * 1024 + ebx * 4]
-        xor     ebp, [CRC_TABLE_PHYS + edx * 4]
-        xor     eax, ebp
-%assign at at + 4
+%rep STEPS / 2
+        step    eax, al, ah, ecx
+        step    ecx, cl, ch, eax
 %endrep
         add     esi, STEPS * 4
-        dec     ecx
+        dec     ebp
         jnz     .block
 .rest:  pop     edx
         and     edx, STEPS * 4 - 1
