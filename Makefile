@@ -192,7 +192,7 @@ check:
 	@$(PYTHON) scripts/image.py check $(B)/plinth.img
 test:
 	$(call with_deps,test media)
-	@$(MAKE) --no-print-directory B=$(B) host-test
+	@$(MAKE) --no-print-directory B=$(B) host-test host-tsan
 	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m 'not full' tests
 test-full:
 	@$(MAKE) --no-print-directory B=$(B) test

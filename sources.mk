@@ -25,7 +25,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	kernel/base/site.c \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
 	tsc.c backtrace.c exit.c last_words.c) \
-	$(addprefix mm/,ram.c page_table.c page_cursor.c page_unmap.c page_change.c \
+	$(addprefix mm/,ram.c page_ops.c page_table.c page_cursor.c page_unmap.c page_change.c \
 	page_walk.c page_verify.c tlb.c frame_table.c \
 	pmm_init.c pmm.c pmm_stack.c pmm_tree.c pmm_area.c \
 	pmm_promise.c pmm_run.c pmm_refusal.c kernel_space.c fault.c \
@@ -35,7 +35,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c \
 	frame_runs.c pmm_fail.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
-	$(addprefix kernel/,trap.c trap_explain.c death.c high_check.c lastboot.c \
+	$(addprefix kernel/,frames_open.c trap.c trap_explain.c death.c high_check.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
 	report_json.c report_sums.c selftest.c symbols.c \

@@ -8,9 +8,8 @@ static bool done[INIT_STEP_COUNT];
 static const char *step_name(enum init_step step)
 {
     static const char *const names[INIT_STEP_COUNT] = {
-        "cpu",     "high",    "ram",  "frames", "space",
-        "console", "symbols", "time", "heap",   "audit",
-        "input",
+        "cpu",     "high",    "ram",  "frames", "page-ops", "space",
+        "console", "symbols", "time", "heap",   "audit",    "input",
     };
     return (u32)step < INIT_STEP_COUNT ? names[step] : "?";
 }

@@ -13,6 +13,7 @@ enum init_step {
     INIT_HIGH, /* identity map gone */
     INIT_RAM,  /* phys_to_ptr */
     INIT_FRAMES,
+    INIT_PAGE_OPS,
     INIT_SPACE,   /* apertures, modules, stacks */
     INIT_CONSOLE, /* sinks */
     INIT_SYMBOLS,

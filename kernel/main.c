@@ -23,6 +23,7 @@
 #include "kernel/death.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
+#include "kernel/frames_open.h"
 #include "kernel/high_check.h"
 #include "kernel/init_order.h"
 #include "kernel/lastboot.h"
@@ -120,52 +121,20 @@ static void ram_start(void)
     init_done(INIT_RAM);
 }
 
-/* What the configuration says about handing frames out. */
-static void frames_configure(void)
-{
-    struct config_value value;
-    u64 colours = 0;
-    bool check = config_find(handover.config, "check", &value);
-    if (check && !config_is(&value, "frames")) {
-        check = false;
-        log_warn("configuration: check=%.*s is not frames; ignored",
-                 (int)MIN(value.bytes, 60UL), value.text);
-    }
-    bool good = !config_find(handover.config, "colour", &value) ||
-                config_parse_u64(&value, &colours);
-    if (good && pmm_configure(colours, check) == STATUS_OK)
-        return;
-    log_warn("configuration: colour=%.*s is no power of two up to %u; colours are off",
-             (int)MIN(value.bytes, 60UL), value.text, PMM_COLOURS_MAX);
-    enum status status = pmm_configure(0, check);
-    ASSERT(status == STATUS_OK);
-}
-
-/* Names an owner for everything that is taken already: image, symbols, modules, early
- * tables. */
 static void frames_start(void)
 {
-    static struct pmm_use uses[EARLY_USE_MAX + BOOT_MODULE_MAX + 2];
-    const struct boot_info *info = boot_info();
-    u32 count = 0;
     init_needs(INIT_FRAMES, INIT_RAM);
-    frames_configure();
-    uses[count++] = (struct pmm_use){phys_make(info->kernel_phys),
-                                     info->kernel_bytes >> PAGE_SHIFT, OWNER_IMAGE};
-    uses[count++] = (struct pmm_use){
-        phys_make(info->symbols_phys),
-        ALIGN_UP(info->symbols_bytes, PAGE_BYTES) >> PAGE_SHIFT, OWNER_SYMBOLS};
-    for (u32 i = 0; i < info->module_count; i++)
-        uses[count++] = (struct pmm_use){
-            phys_make(info->modules[i].phys),
-            ALIGN_UP(info->modules[i].bytes, PAGE_BYTES) >> PAGE_SHIFT, OWNER_MODULE};
-    for (u32 i = 0; i < handover.use_count; i++)
-        uses[count++] = (struct pmm_use){
-            phys_make(handover.uses[i].phys), handover.uses[i].frames,
-            handover.uses[i].kind == EARLY_USE_STACK ? OWNER_STACK : OWNER_PAGE_TABLE};
-    pmm_init(phys_make(handover.root_phys), uses, count);
+    frames_open();
     init_done(INIT_FRAMES);
     milestone_reach(MILESTONE_FRAMES);
+}
+
+/* Frames are there, nothing else needs the processor yet. */
+static void page_ops_start(void)
+{
+    init_needs(INIT_PAGE_OPS, INIT_FRAMES);
+    page_ops_choose();
+    init_done(INIT_PAGE_OPS);
 }
 
 static void space_start(void)
@@ -389,6 +358,7 @@ NORETURN void kernel_main(void)
     lastboot_report();
     config_start();
     frames_start();
+    page_ops_start();
     space_start();
     time_start();
     modules_init();

@@ -152,6 +152,7 @@ static void command_frames(u32 argc, const char *const argv[])
 {
     (void)argc, (void)argv;
     report_frames();
+    report_page_ops();
 }
 
 static void command_audit(u32 argc, const char *const argv[])

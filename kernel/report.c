@@ -19,6 +19,7 @@
 #include "mm/heap.h"
 #include "mm/kernel_stack.h"
 #include "mm/memmap_text.h"
+#include "mm/page_ops.h"
 #include "mm/pmm.h"
 #include "mm/ram.h"
 
@@ -103,22 +104,46 @@ void report_frames(void)
     pmm_stats_get(&stats);
     u64 usable = report_raw_usable_bytes(),
         allocatable = report_allocatable_bytes(&stats);
-    log_print(
-        "frames: %lu of RAM, %lu free (%lu promised to the heap, %lu never touched, %lu on "
-        "stacks), %lu frees refused\n",
-        stats.total, stats.free, stats.promised, stats.untouched, stats.stacked,
-        stats.refused);
+    log_print("frames: %lu of RAM, %lu free (%lu promised to the heap, %lu never "
+              "touched, %lu on "
+              "stacks), %lu frees refused\n",
+              stats.total, stats.free, stats.promised, stats.untouched, stats.stacked,
+              stats.refused);
     last_refusal_print();
     for (u32 i = 1; i < OWNER_COUNT; i++)
         if (stats.owned[i] != 0)
             log_print("  %-12s %10lu frames %10lu KiB\n",
                       frame_owner_name((enum frame_owner)i), stats.owned[i],
                       stats.owned[i] * 4);
+    if (report_recorder_bytes() != 0)
+        log_print("  %-12s %10lu frames %10lu KiB, never given\n", "recorder",
+                  report_recorder_bytes() / PAGE_BYTES, report_recorder_bytes() >> 10);
+    log_print("  %-12s %10lu frames %10lu KiB\n", "free", stats.free, stats.free * 4);
+    log_print(
+        "  together what the firmware calls usable, but for %lu bytes that are no "
+        "whole pages or were said twice\n",
+        report_cut_bytes());
     log_print("  usable by the firmware's word %lu KiB, allocatable %lu KiB, lost to "
               "the kernel "
               "%lu KiB\n",
               usable >> 10, allocatable >> 10,
               usable > allocatable ? (usable - allocatable) >> 10 : 0);
+}
+
+/* The calibration's table, the chosen way of each kind marked. */
+void report_page_ops(void)
+{
+    static const char *const kinds[PAGE_OP_COUNT][PAGE_WARMTH_COUNT] = {
+        {"zero, warm", "zero, cold"}, {"copy, warm", "copy, cold"}};
+    log_print("pages: TSC ticks for one, the way in use marked\n");
+    for (u32 op = 0; op < PAGE_OP_COUNT; op++)
+        for (u32 warmth = 0; warmth < PAGE_WARMTH_COUNT; warmth++) {
+            log_print("  %-10s", kinds[op][warmth]);
+            for (u32 way = 0; way < WAY_COUNT; way++)
+                log_print("  %s%s %lu", page_ops_chosen(op, warmth) == way ? "*" : "",
+                          page_way_name(op, way), page_ops_ticks(op, warmth, way));
+            log_print("\n");
+        }
 }
 
 void report_heap(void)
@@ -205,6 +230,7 @@ void report_boot(void)
     report_memory_map();
     report_layout();
     report_frames();
+    report_page_ops();
     report_heap();
     report_stacks();
     report_milestones();

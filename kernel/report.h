@@ -12,6 +12,7 @@ void report_memory_map(void);
 void report_layout(void);
 /* RAM by owner, exactly, and what the kernel costs. */
 void report_frames(void);
+void report_page_ops(void);
 void report_heap(void);
 void report_stacks(void);
 /* Stamps of every milestone since stage1. */

@@ -14,6 +14,7 @@
 #include "kernel/report_sums.h"
 #include "mm/frame_runs.h"
 #include "mm/heap.h"
+#include "mm/page_ops.h"
 #include "mm/memmap_text.h"
 #include "mm/page_table.h"
 #include "mm/ram.h"
@@ -180,9 +181,10 @@ static void put_memory(void)
     heap_stats_get(&heap);
     put(",\"frames\":{\"total\":%lu,\"free\":%lu,\"promised\":%lu,\"untouched\":%lu,"
         "\"stacked\":%lu,\"refused\":%lu,\"metadata\":%lu,"
+        "\"recorder_bytes\":%lu,\"cut_bytes\":%lu,"
         "\"usable_bytes\":%lu,\"allocatable_bytes\":%lu,\"owned\":{",
         frames.total, frames.free, frames.promised, frames.untouched, frames.stacked,
-        frames.refused, frames.metadata,
+        frames.refused, frames.metadata, report_recorder_bytes(), report_cut_bytes(),
         report_raw_usable_bytes(), report_allocatable_bytes(&frames));
     for (u32 i = 1; i < OWNER_COUNT; i++)
         put("%s\"%s\":%lu", comma(i - 1), frame_owner_name((enum frame_owner)i),
@@ -196,6 +198,23 @@ static void put_memory(void)
         heap.lost_races, heap.refused, heap.regions);
 }
 
+static void put_page_ops(void)
+{
+    static const char *const kinds[PAGE_OP_COUNT][PAGE_WARMTH_COUNT] = {
+        {"zero_warm", "zero_cold"}, {"copy_warm", "copy_cold"}};
+    put(",\"page_ops\":{");
+    for (u32 op = 0; op < PAGE_OP_COUNT; op++)
+        for (u32 warmth = 0; warmth < PAGE_WARMTH_COUNT; warmth++) {
+            put("%s\"%s\":{\"chosen\":\"%s\"", comma(op * PAGE_WARMTH_COUNT + warmth),
+                kinds[op][warmth], page_way_name(op, page_ops_chosen(op, warmth)));
+            for (u32 way = 0; way < WAY_COUNT; way++)
+                put(",\"%s\":%lu", page_way_name(op, way),
+                    page_ops_ticks(op, warmth, way));
+            put("}");
+        }
+    put("}");
+}
+
 void report_json(void)
 {
     put("{\"plinth\":1");
@@ -207,5 +226,6 @@ void report_json(void)
     put_milestones();
     put_loader();
     put_memory();
+    put_page_ops();
     put("}\r\n");
 }

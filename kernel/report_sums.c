@@ -3,6 +3,7 @@
 
 #include "kernel/boot/loader_codes.h"
 #include "kernel/early/handover.h"
+#include "mm/ram.h"
 
 u64 report_raw_usable_bytes(void)
 {
@@ -11,6 +12,21 @@ u64 report_raw_usable_bytes(void)
         if (handover.e820[i].type == E820_USABLE)
             sum += handover.e820[i].bytes;
     return sum;
+}
+
+u64 report_recorder_bytes(void)
+{
+    const struct memmap *map = ram_map();
+    u64 sum = 0;
+    for (u32 i = 0; i < map->count; i++)
+        if (map->ranges[i].flags & MEMMAP_PUNCHED)
+            sum += map->ranges[i].bytes;
+    return sum;
+}
+
+u64 report_cut_bytes(void)
+{
+    return report_raw_usable_bytes() - ram_bytes() - report_recorder_bytes();
 }
 
 u64 report_allocatable_bytes(const struct pmm_stats *stats)

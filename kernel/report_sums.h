@@ -10,6 +10,10 @@
 
 /* The sum of what the firmware calls usable, as it says it: overlaps count twice. */
 u64 report_raw_usable_bytes(void);
+/* What was taken out of the usable ranges for the flight recorder; 0 when it is off. */
+u64 report_recorder_bytes(void);
+/* What the firmware calls usable and is neither: no whole pages, or said twice. */
+u64 report_cut_bytes(void);
 /* Allocatable now: free frames, and those below 1 MiB that are given by range request.
  */
 u64 report_allocatable_bytes(const struct pmm_stats *stats);

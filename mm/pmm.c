@@ -14,8 +14,13 @@
 
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
+#include "mm/page_ops.h"
 #include "mm/pmm_single.h"
 #include "mm/ram.h"
+
+/* A block this large, when freed, is zeroed past the caches: nobody will have all of it
+ * again while it is still in there. */
+#define COLD_ORDER 6
 
 struct pmm pmm;
 
@@ -104,7 +109,7 @@ static void frame_contents(pfn_t pfn, struct frame was, enum contents contents)
     if (pmm.check && frame_state_of(was) == FRAME_ZERO)
         frame_check_zero(pfn, was);
     if (contents == CONTENTS_ZERO && frame_state_of(was) == FRAME_NEW)
-        memset(pfn_to_ptr(pfn), 0, PAGE_BYTES);
+        page_zero(pfn_to_ptr(pfn), PAGE_BYTES);
 }
 
 static void owned_add(enum frame_owner owner, u64 frames)
@@ -193,7 +198,7 @@ enum status pmm_alloc(u32 order, enum frame_owner owner, pfn_t *out)
     if (order != 0 || !owner_is_valid(owner) || !single_pop(owner, out, &was))
         return block_alloc(order, owner, CONTENTS_ZERO, out);
     if (frame_state_of(was) == FRAME_NEW)
-        memset(pfn_to_ptr(*out), 0, PAGE_BYTES);
+        page_zero(pfn_to_ptr(*out), PAGE_BYTES);
     return STATUS_OK;
 }
 
@@ -225,8 +230,10 @@ bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner, enum frame_state 
 void block_clear(pfn_t pfn, u32 order, enum frame_owner owner, enum frame_state state)
 {
     struct frame *frame = frame_at(pfn);
-    if (state == FRAME_ZERO)
-        memset(pfn_to_ptr(pfn), 0, (u64)PAGE_BYTES << order);
+    if (state == FRAME_ZERO && order < COLD_ORDER)
+        page_zero(pfn_to_ptr(pfn), (u64)PAGE_BYTES << order);
+    else if (state == FRAME_ZERO)
+        page_zero_cold(pfn_to_ptr(pfn), (u64)PAGE_BYTES << order);
     tails_fill(frame, order,
                (frame->word & FRAME_NODE_MASK) | frame_make(owner, state, 0, 0).word);
 }
@@ -261,7 +268,7 @@ enum status pmm_free(pfn_t pfn, u32 order, enum frame_owner owner)
     if (order != 0 || !owner_is_valid(owner) ||
         !single_claim(percpu_frames(), pfn, owner, FRAME_ZERO))
         return block_free(pfn, order, owner, FRAME_ZERO, &pmm.unpromised);
-    memset(pfn_to_ptr(pfn), 0, PAGE_BYTES);
+    page_zero(pfn_to_ptr(pfn), PAGE_BYTES);
     block_give(pfn, 0, owner, &pmm.unpromised);
     return STATUS_OK;
 }

@@ -35,7 +35,7 @@ VECTOR_PAGE_FAULT, STUB_BYTES = 14, 16          # as in kernel/arch/entry.asm
 # What waits for a clock to move, as far as the compiler left it functions of their own.
 WAITING = ('tsc_init', 'hz_of_pit', 'window_measure', 'reading_best', 'reading_take')
 # What fills a frame with zeros, by the names it may have.
-ZEROING = ('memset', 'page_zero', 'frame_zero')
+ZEROING = ('memset', 'zero_stores', 'zero_rep_words', 'zero_rep_bytes')
 
 
 class BenchError(Exception):

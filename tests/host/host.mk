@@ -3,6 +3,7 @@
 # Host tests: the kernel's pure parts, compiled for this machine with ASan and UBSan.
 #
 #   make host-test          builds and runs every tests/host/*_test.c; quiet when all pass
+#   make host-tsan          threads in the frame allocator under TSan; STRESS="N CPUS"
 #   make fuzz FUZZ_RUNS=N   libFuzzer on the map cleaner, N runs (1000000)
 #
 # Each tests/host/X_test.c has a line X_test_SRC with the sources under test and helpers.
@@ -31,7 +32,7 @@ monitor_line_test_SRC := kernel/monitor_line.c
 memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
 	tests/host/memmap_oracle.c
 PMM_C := $(addprefix mm/,pmm.c pmm_stack.c pmm_tree.c pmm_area.c pmm_promise.c pmm_run.c \
-	pmm_refusal.c pmm_init.c pmm_verify.c frame_table.c ram.c memmap.c) \
+	pmm_refusal.c pmm_init.c pmm_verify.c frame_table.c ram.c memmap.c page_ops.c) \
 	kernel/arch/spinlock.c tests/host/pmm_world.c
 pmm_test_SRC := $(PMM_C)
 pmm_test_FLAGS := -D_GNU_SOURCE -include tests/host/pmm_host.h
@@ -58,7 +59,7 @@ sanitize_of = $(if $(filter %interleave_test,$(1)),-fsanitize=undefined \
 HOST_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: host-test fuzz
+.PHONY: host-test host-tsan fuzz
 
 $(B)/host/%.o: %.c tests/host/host.mk
 	@mkdir -p $(@D)
@@ -101,6 +102,21 @@ $(foreach test,$(OWN_TESTS),\
 
 host-test: $(HOST_TESTS:%=$(B)/host/%.ok)
 	@echo "host: $(words $^) programs, $$(cat $^ | grep -c '^\[       OK \]') tests passed"
+
+# Threads, each a CPU, in one machine; and the bench beside other allocators.
+$(B)/host/own/pmm_stress/%.o: %.c tests/host/host.mk
+	@mkdir -p $(@D)
+	@$(HOST_CC) $(HOST_FLAGS) -fsanitize=thread $(pmm_test_FLAGS) -MMD -MP -c -o $@ $<
+$(B)/host/pmm_stress: $(patsubst %.c,$(B)/host/own/pmm_stress/%.o,tests/host/pmm_stress.c $(PMM_C))
+	@$(HOST_CC) -fsanitize=thread -o $@ $^ -lpthread
+host-tsan: $(B)/host/pmm_stress
+	@TSAN_OPTIONS=halt_on_error=1 $< $(STRESS)
+FRAME_BENCH_C := $(addprefix tests/bench/,frame_bench.c frame_rivals.c) $(PMM_C)
+$(B)/host/own/frame_bench/%.o: %.c tests/host/host.mk
+	@mkdir -p $(@D)
+	@$(HOST_CC) $(HOST_FLAGS) -O2 $(pmm_test_FLAGS) -MMD -MP -c -o $@ $<
+$(B)/host/frame_bench: $(FRAME_BENCH_C:%.c=$(B)/host/own/frame_bench/%.o)
+	@$(HOST_CC) -o $@ $^ -lpthread
 
 FUZZ_C := tests/host/memmap_fuzz.c $(memmap_fuzz_SRC)
 FUZZ_O := $(FUZZ_C:%.c=$(B)/host/fuzz/%.o)

@@ -252,6 +252,30 @@ static void test_steal(void **state)
               (struct interleave){.cpus = 2, .preemptions = 2, .run = run_steal});
 }
 
+/* One free frame in each of two areas: whoever was charged for one may come to the other,
+ * whose counter must not promise what its bits do not hold yet. */
+static void run_singles(u32 cpu)
+{
+    pfn_t pfn;
+    for (u32 i = 0; i < 2; i++)
+        if (pmm_alloc_raw(0, OWNER_TEST, &pfn) == STATUS_OK &&
+            pmm_free_raw(pfn, 0, OWNER_TEST) != STATUS_OK)
+            interleave_fail("CPU %u: not taken back", cpu);
+}
+
+static void test_two_areas(void **state)
+{
+    (void)state;
+    open_world(2);
+    leave_free(0);
+    stacks_close();
+    for (u64 area = 3; area < 5; area++)
+        assert_int_equal(pmm_free_raw(pfn_make(area << AREA_ORDER), 0, OWNER_TEST),
+                         STATUS_OK);
+    must_hold("two CPUs, two areas",
+              (struct interleave){.cpus = 2, .preemptions = 2, .run = run_singles});
+}
+
 /* The stacks in front: filled, emptied for a larger block, filled again. */
 static void run_stacks(u32 cpu)
 {
@@ -428,7 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promises_kept), cmocka_unit_test(test_promises_returned),
         cmocka_unit_test(test_opening),       cmocka_unit_test(test_last_area),
-        cmocka_unit_test(test_steal),         cmocka_unit_test(test_stacks),
+        cmocka_unit_test(test_steal),         cmocka_unit_test(test_stacks), cmocka_unit_test(test_two_areas),
         cmocka_unit_test(test_double_free),   cmocka_unit_test(test_runs),
         cmocka_unit_test(test_broken),
     };

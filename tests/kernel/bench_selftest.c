@@ -8,6 +8,7 @@
 #include "kernel/arch/instr.h"
 #include "mm/heap.h"
 #include "mm/kernel_stack.h"
+#include "mm/page_ops.h"
 #include "mm/pmm_single.h"
 #include "tests/kernel/cases.h"
 
@@ -120,6 +121,29 @@ void test_bench_frames(struct selftest *t)
     selftest_note("bench frame_pair_4k_zeroed=%lu instructions", least[3] - cost);
     selftest_note("bench frame_batch_of_1024_per_pair=%lu instructions", batch);
     selftest_note("bench frame_pair_2m_unzeroed=%lu instructions", least[2] - cost);
+}
+
+/* What the calibration at boot found. */
+void test_bench_page_ops(struct selftest *t)
+{
+    static const char *const kinds[PAGE_OP_COUNT][PAGE_WARMTH_COUNT] = {
+        {"zero_warm", "zero_cold"}, {"copy_warm", "copy_cold"}};
+    static const char *const ways[WAY_COUNT] = {"stores", "rep_words", "rep_bytes",
+                                                "movnti"};
+    for (u32 op = 0; op < PAGE_OP_COUNT; op++)
+        for (u32 warmth = 0; warmth < PAGE_WARMTH_COUNT; warmth++) {
+            u64 least = ~0UL;
+            for (u32 way = 0; way < WAY_COUNT; way++) {
+                u64 ticks = page_ops_ticks(op, warmth, way);
+                if (way != WAY_PAST_CACHE)
+                    least = MIN(least, ticks);
+                selftest_note("bench page_%s_%s=%lu instructions%s", kinds[op][warmth],
+                              ways[way], ticks,
+                              page_ops_chosen(op, warmth) == way ? " (chosen)" : "");
+            }
+            u64 chosen = page_ops_ticks(op, warmth, page_ops_chosen(op, warmth));
+            CHECK(t, least != 0 && chosen <= least + least / 16);
+        }
 }
 
 /* Each object is written to, so that it must be zeroed; small ones lie in a page that

@@ -24,7 +24,7 @@
     /* pmm_selftest.c */                                                               \
     T(frames_exact) T(frames_orders) T(frames_zeroed) T(frames_refuse) T(frames_low)   \
     T(frames_promises) T(frames_colours) T(frames_runs) T(frames_giant)                \
-    T(frames_metadata) T(frames_all)                                                   \
+    T(frames_metadata) T(page_ops) T(frames_all)                                                   \
     /* heap_selftest.c */                                                              \
     T(heap_small) T(heap_runs) T(heap_resize) T(heap_refuses) T(heap_faults_exact)     \
     T(heap_through_direct_map) T(heap_random) T(heap_gives_back)                       \
@@ -75,7 +75,7 @@
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_audit)                                                                     \
     T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_stack)                   \
-    T(bench_recorder)
+    T(bench_page_ops) T(bench_recorder)
 
 /* As long as the configuration says; only when named. soak_selftest.c */
 #define SELFTEST_LONG_LIST(T) T(soak)
