@@ -17,6 +17,7 @@ import json
 import os
 import re
 import statistics
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -42,13 +43,19 @@ BOOTS = (('IDE, SSE4.2', 'ide', CRC), ('IDE, no SSE4.2', 'ide', NO_CRC),
          ('USB stick on xHCI, SSE4.2', 'usb', CRC))
 # Where the BIOS' calls are counted: the bus, and what to call it.
 CALL_DISKS = (('ide', 'IDE'), ('ahci', 'AHCI'), ('usb', 'xHCI'), ('cd', 'CD, CHS'))
-SIZES = (('512M', CRC), ('8G', CRC), ('64G', CRC), ('64G', CRC + ',+pdpe1gb'))
+SIZES = (('512M', CRC), ('8G', CRC), ('64G', CRC), ('64G', CRC + ',+pdpe1gb'),
+         ('1T', CRC + ',phys-bits=46'), ('1T', CRC + ',phys-bits=46,+pdpe1gb'))
 LOST_SIZES = ('16M', '512M', '8G')
 
 GOAL_ENTRY = {CRC: 500_000, NO_CRC: 1_500_000}
 GOAL_PROMPT = 10_000_000
 GOAL_FLAT = 1.5           # 64 GiB against 512 MiB
+GOAL_PER_GIB = 40_000     # from 512 MiB on
 GOAL_FAULT = 600
+GOAL_PAIR = 60
+GOAL_METADATA = 8.2       # bytes a frame
+METADATA_SIZES = ('512M', '8G')
+CALLGRIND_PAIRS = 32_000
 GOAL_CALLS = 8            # plus one a chunk
 GOAL_LOST, GOAL_LOST_PART = 7 * MIB, 0.0025
 REPEAT = 0.001
@@ -191,8 +198,9 @@ class Bench:
 
     def flatness(self):
         table = Table('Own instructions to the prompt by RAM', 'RAM', 'pages of the map',
-                      'heap ready', 'prompt', 'against 512 MiB', 'goal', '')
-        base = None
+                      'heap ready', 'prompt', 'against 512 MiB', 'goal', '',
+                      'per further GiB', 'goal', '')
+        base = ready = None
         for mem, cpu in SIZES:
             result = self.boot(f'{mem}, {cpu}', mem, cpu, 'ide')
             own = result.station('prompt').own
@@ -201,9 +209,41 @@ class Bench:
             if mem == '64G':
                 goal = at_most(own / base, GOAL_FLAT)
             pages = '1 GiB' if 'pdpe1gb' in cpu else '2 MiB'
-            table.add(machine_size(mem), pages, number(result.station('HEAP').own),
-                      number(own), f'{own / base:.2f}', *goal)
+            heap = result.station('HEAP').own
+            ready = ready or heap
+            further = machine.parse_memory(mem) / (1 << 30) - 0.5
+            slope = round((heap - ready) / further) if further else 0
+            table.add(machine_size(mem), pages, number(heap), number(own),
+                      f'{own / base:.2f}', *goal,
+                      *((number(slope), *below(slope, GOAL_PER_GIB)) if further
+                        else ('', '', '')))
+            self.numbers[f'per further GiB {mem} {pages}'] = slope
             self.numbers[f'prompt {mem} {pages}'] = own
+        return table
+
+    def frames(self):
+        """The frame allocator's memory, and itself beside others (tests/bench)."""
+        table = Table('Frames', 'what', 'number', 'unit', 'goal', '')
+        for mem in METADATA_SIZES:
+            frames = self.report(mem)['frames']
+            each = frames['metadata'] * 4096 / frames['total']
+            table.add(f'metadata a frame, {machine_size(mem)}', f'{each:.3f}', 'bytes',
+                      f'≤ {GOAL_METADATA}', 'met' if each <= GOAL_METADATA else 'missed')
+            self.numbers[f'metadata {mem}'] = each
+        program = os.path.join(self.build, 'host', 'frame_bench')
+        run_quietly('make', '-s', f'B={self.build}', program)
+        lines = [*kernel_lines(run_quietly(program, 'churn')),
+                 *kernel_lines(run_quietly(program, 'ratios')),
+                 *((f'host_instructions_a_pair_{name}', pair_instructions(program, name),
+                    'instructions') for name in ('plinth', 'bitmap', 'buddy'))]
+        values = {name: value for name, value, _ in lines}
+        for name, value, unit in lines:
+            goal = ('', '')
+            if name == 'whole_2m_after_churn_plinth':
+                rival = values['whole_2m_after_churn_buddy']
+                goal = f'> {number(rival)}', 'met' if value > rival else 'missed'
+            table.add(name, number(value), unit, *goal)
+            self.numbers[name] = value
         return table
 
     def heap_fault(self):
@@ -241,8 +281,10 @@ class Bench:
             raise BenchError(f"{', '.join(names)}: no line \"# bench NAME=NUMBER UNIT\"")
         for name, value, unit in lines:
             goal = GOALS_BY_NAME.get(name)
-            table.add(name, number(value), unit,
-                      *(below(value, goal) if goal else ('', '')))
+            words = below(value, goal) if goal else ('', '')
+            if name == 'frame_pair_inline_unzeroed':
+                words = at_most(value, GOAL_PAIR)
+            table.add(name, number(value), unit, *words)
             self.numbers[name] = value
         return table
 
@@ -326,8 +368,9 @@ class Bench:
         return table
 
     def tables(self):
-        for measure in (self.boots, self.flatness, self.heap_fault, self.kernel_benches,
-                        self.bios, self.sizes, self.ram_lost, self.beside_linux):
+        for measure in (self.boots, self.flatness, self.frames, self.heap_fault,
+                        self.kernel_benches, self.bios, self.sizes, self.ram_lost,
+                        self.beside_linux):
             yield measure()
 
     def profile(self, mem, cpu=CRC):
@@ -338,6 +381,28 @@ class Bench:
 
 def machine_size(mem):
     return f'{mem[:-1]} {mem[-1]}iB'
+
+
+def run_quietly(*words):
+    """What a program prints; its failure in one line."""
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise BenchError(f"{' '.join(words)}: {result.stderr.strip()[-200:]}")
+    return result.stdout
+
+
+def pair_instructions(program, name):
+    """Host instructions of a pair: callgrind over twice as many, less as many."""
+    totals = []
+    for pairs in (CALLGRIND_PAIRS, 2 * CALLGRIND_PAIRS):
+        result = subprocess.run(
+            ('valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', program,
+             'pairs', name, str(pairs)), capture_output=True, text=True, check=False)
+        found = re.search(r'Collected : (\d+)', result.stderr)
+        if result.returncode != 0 or not found:
+            raise BenchError(f'valgrind: {result.stderr.strip()[-200:]}')
+        totals.append(int(found[1]))
+    return round((totals[1] - totals[0]) / CALLGRIND_PAIRS)
 
 
 def kernel_lines(serial):

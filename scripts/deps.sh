@@ -98,7 +98,9 @@ group_test() {
     need gcc gcc has gcc
     need libasan gcc file '/usr/lib*/gcc/*/*/libasan.so'
     need libc-headers libc6-dev file /usr/include/stdio.h
+    need libtsan gcc file '/usr/lib*/gcc/*/*/libtsan.so'
     need cmocka libcmocka-dev file /usr/include/cmocka.h
+    need valgrind valgrind has valgrind
     # The second compiler, and the fuzz target.
     need clang clang has clang
     need ld.lld lld has ld.lld

@@ -37,7 +37,7 @@ static void must(bool good, const char *what)
 #define OURS_BASE GIB(4)
 static const struct world_range ram[] = {
     {0x100000, MIB(1)},
-    {OURS_BASE, RIVAL_FRAMES * PAGE_BYTES},
+    {OURS_BASE, RIVAL_FRAMES *PAGE_BYTES},
     {GIB(16), MIB(64)}, /* the frame table goes to the highest RAM */
 };
 
@@ -140,8 +140,8 @@ static void churn(const struct rival *rival)
 
 /* --- time --- */
 
-#define PAIRS      200000
-#define BATCH      32 /* frames held at once: the working set of a busy moment */
+#define PAIRS       200000
+#define BATCH       32 /* frames held at once: the working set of a busy moment */
 #define REPETITIONS 15
 
 static void pairs(const struct rival *rival, u64 count)

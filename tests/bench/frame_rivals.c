@@ -100,7 +100,9 @@ static u32 buddy_list[RIVAL_ORDER_MAX + 1];
 static void buddy_link(u32 at, u32 order)
 {
     struct buddy *block = &buddies[at];
-    *block = (struct buddy){.next = buddy_list[order], .order = (u8)order, .free = true};
+    *block = (struct buddy){.next = buddy_list[order],
+                            .order = (u8)order,
+                            .free = true};
     if (block->next != 0)
         buddies[block->next].previous = at;
     buddy_list[order] = at;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the frame allocator is measured against: a bitmap that is scanned from where the
- * last search ended, and a buddy with free lists, as textbooks have them. Written for the
- * bench only: 2^RIVAL_FRAMES_LOG frames from number 0, orders 0..9, one lock each.
+ * last search ended, and a buddy with free lists, as textbooks have them. Written for
+ * the bench only: 2^RIVAL_FRAMES_LOG frames from number 0, orders 0..9, one lock each.
  */
 #ifndef PLINTH_TESTS_BENCH_FRAME_RIVALS_H
 #define PLINTH_TESTS_BENCH_FRAME_RIVALS_H

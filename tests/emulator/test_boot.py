@@ -121,11 +121,24 @@ def check_loader(facts, sector_bytes=512):
     assert loader['int13_calls'] <= 8 + read / 32768 + 1
 
 
+def whole_pages(entry):
+    end = entry['base'] + entry['bytes']
+    return (end & ~4095) - (entry['base'] + 4095 & ~4095)
+
+
 def check_memory(facts, mem):
     frames, heap = facts['frames'], facts['heap']
     assert frames['free'] <= frames['total'] <= mem // 4096
     assert frames['free'] + sum(frames['owned'].values()) == frames['total']
     assert frames['allocatable_bytes'] <= frames['usable_bytes'] == ram_of(facts['raw'])
+    # Owned, free and the recorder are what the firmware calls usable, but for the ends
+    # of its ranges that are no whole pages.
+    usable = [entry for entry in facts['raw'] if entry['type'] == 1]
+    assert frames['total'] * 4096 + frames['recorder_bytes'] + frames['cut_bytes'] == \
+        frames['usable_bytes']
+    assert frames['recorder_bytes'] == 64 * 1024
+    assert frames['cut_bytes'] == sum(
+        entry['bytes'] - max(0, whole_pages(entry)) for entry in usable)
     assert heap['pages_present'] <= heap['pages'] and heap['faults'] > 0
 
 

@@ -40,5 +40,9 @@ static inline struct pmm_cpu *percpu_frames(void)
 u64 irq_save(void);
 void irq_restore(u64 flags);
 void cpu_pause(void);
+static inline u64 rdtsc(void)
+{
+    return __builtin_ia32_rdtsc();
+}
 
 #endif

@@ -252,8 +252,8 @@ static void test_steal(void **state)
               (struct interleave){.cpus = 2, .preemptions = 2, .run = run_steal});
 }
 
-/* One free frame in each of two areas: whoever was charged for one may come to the other,
- * whose counter must not promise what its bits do not hold yet. */
+/* One free frame in each of two areas: whoever was charged for one may come to the
+ * other, whose counter must not promise what its bits do not hold yet. */
 static void run_singles(u32 cpu)
 {
     pfn_t pfn;
@@ -452,9 +452,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promises_kept), cmocka_unit_test(test_promises_returned),
         cmocka_unit_test(test_opening),       cmocka_unit_test(test_last_area),
-        cmocka_unit_test(test_steal),         cmocka_unit_test(test_stacks), cmocka_unit_test(test_two_areas),
-        cmocka_unit_test(test_double_free),   cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_steal),         cmocka_unit_test(test_stacks),
+        cmocka_unit_test(test_two_areas),     cmocka_unit_test(test_double_free),
+        cmocka_unit_test(test_runs),          cmocka_unit_test(test_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

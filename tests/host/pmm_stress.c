@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Several CPUs, each a thread, in one small machine under ThreadSanitizer: allocate, free,
- * promise and keep promises at random, near exhaustion most of the time. No frame may have
- * two owners, no plain access may race, and at the end all counters must be right.
+ * Several CPUs, each a thread, in one small machine under ThreadSanitizer: allocate,
+ * free, promise and keep promises at random, near exhaustion most of the time. No frame
+ * may have two owners, no plain access may race, and at the end all counters must be
+ * right.
  *
  *   pmm_stress [OPERATIONS [CPUS]]
  */
@@ -140,7 +141,7 @@ int main(int argc, char **argv)
     must(after.free == before.free, "frames are missing");
     must(after.refused == 0, "a free was refused");
     pmm_verify();
-    printf("pmm_stress: %u CPUs, %lu operations each, every frame accounted for\n", cpus,
-           operations);
+    printf("pmm_stress: %u CPUs, %lu operations each, every frame accounted for\n",
+           cpus, operations);
     return 0;
 }
