@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The routines, and the choice between them. CPUID could tell which ones a CPU calls fast;
- * it does not tell what an emulator makes of REP (a step for each element), nor how large
- * the caches are that stores past the cache go round. A short measurement does.
+ * The routines, and the choice between them. CPUID could tell which ones a CPU calls
+ * fast; it does not tell what an emulator makes of REP (a step for each element), nor
+ * how large the caches are that stores past the cache go round. A short measurement
+ * does.
  */
 #include "mm/page_ops.h"
 
@@ -58,17 +59,17 @@ static void zero_past_cache(void *to, const void *from, u64 bytes)
 }
 
 /* Eight words through four registers. */
-#define COPY_LINE(store)                                                             \
-    __asm__ volatile("movq (%4), %0\n\tmovq 8(%4), %1\n\t"                           \
-                     "movq 16(%4), %2\n\tmovq 24(%4), %3\n\t" store                  \
-                     " %0, (%5)\n\t" store " %1, 8(%5)\n\t" store " %2, 16(%5)\n\t"  \
-                     store " %3, 24(%5)\n\t"                                         \
-                     "movq 32(%4), %0\n\tmovq 40(%4), %1\n\t"                        \
-                     "movq 48(%4), %2\n\tmovq 56(%4), %3\n\t" store                  \
-                     " %0, 32(%5)\n\t" store " %1, 40(%5)\n\t" store                 \
-                     " %2, 48(%5)\n\t" store " %3, 56(%5)"                           \
-                     : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)                        \
-                     : "r"(source + i), "r"(target + i)                              \
+#define COPY_LINE(store)                                             \
+    __asm__ volatile("movq (%4), %0\n\tmovq 8(%4), %1\n\t"           \
+                     "movq 16(%4), %2\n\tmovq 24(%4), %3\n\t" store  \
+                     " %0, (%5)\n\t" store " %1, 8(%5)\n\t" store    \
+                     " %2, 16(%5)\n\t" store " %3, 24(%5)\n\t"       \
+                     "movq 32(%4), %0\n\tmovq 40(%4), %1\n\t"        \
+                     "movq 48(%4), %2\n\tmovq 56(%4), %3\n\t" store  \
+                     " %0, 32(%5)\n\t" store " %1, 40(%5)\n\t" store \
+                     " %2, 48(%5)\n\t" store " %3, 56(%5)"           \
+                     : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)        \
+                     : "r"(source + i), "r"(target + i)              \
                      : "memory")
 
 static void copy_stores(void *to, const void *from, u64 bytes)
@@ -122,11 +123,17 @@ static struct {
 
 /* --- use --- */
 
+void page_op_run(enum page_op op, enum page_way way, void *to, const void *from,
+                 u64 bytes)
+{
+    ASSERT(IS_ALIGNED((u64)(uintptr_t)to | bytes, (u64)PAGE_BYTES));
+    way_of(op, way)(to, from, bytes);
+}
+
 static void run(enum page_op op, enum page_warmth warmth, void *to, const void *from,
                 u64 bytes)
 {
-    ASSERT(IS_ALIGNED((u64)(uintptr_t)to | bytes, (u64)PAGE_BYTES));
-    way_of(op, ops.chosen[op][warmth])(to, from, bytes);
+    page_op_run(op, ops.chosen[op][warmth], to, from, bytes);
 }
 
 void page_zero(void *at, u64 bytes)
@@ -181,9 +188,9 @@ static u64 cold_least(page_fn way, u8 **fresh)
     return least;
 }
 
-/* The quickest; of equals the first. Warm memory never goes past the cache: what was just
- * zeroed would have to be fetched again, which no measurement of the store shows. Cold
- * memory does when that costs the same, for the sake of what the cache holds. */
+/* The quickest; of equals the first. Warm memory never goes past the cache: what was
+ * just zeroed would have to be fetched again, which no measurement of the store shows.
+ * Cold memory does when that costs the same, for the sake of what the cache holds. */
 static enum page_way choose(const u64 *ticks, enum page_warmth warmth)
 {
     enum page_way best = warmth == PAGE_COLD ? WAY_PAST_CACHE : WAY_STORES;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Zeroing and copying whole pages, by the routine that was the quickest when the machine
- * started. General registers only.
+ * Zeroing and copying whole pages, by the routine that was the quickest when the
+ * machine started. General registers only.
  *
- * Owns:    the four choices: zero and copy, for warm memory that is about to be used and
- *          for cold memory that nobody will look at soon.
- * Life:    works from the start with plain stores; page_ops_calibrate chooses once.
- * Locking: none; the choices are made before a second CPU runs.
- * Context: any. What was stored past the cache is ordered before the function returns.
+ * Owns:    the four choices: zero and copy, for warm memory that is about to be used
+ * and for cold memory that nobody will look at soon. Life:    works from the start with
+ * plain stores; page_ops_calibrate chooses once. Locking: none; the choices are made
+ * before a second CPU runs. Context: any. What was stored past the cache is ordered
+ * before the function returns.
  */
 #ifndef PLINTH_MM_PAGE_OPS_H
 #define PLINTH_MM_PAGE_OPS_H
@@ -26,8 +26,12 @@ void page_zero_cold(void *at, u64 bytes);
 void page_copy(void *to, const void *from, u64 bytes);
 void page_copy_cold(void *to, const void *from, u64 bytes);
 
-/* Tries every way on `pages` pages at scratch, whose contents are lost: one page again and
- * again while it is warm, the others once while they are cold. At least
+/* One way, chosen or not, for tests. */
+void page_op_run(enum page_op op, enum page_way way, void *to, const void *from,
+                 u64 bytes);
+
+/* Tries every way on `pages` pages at scratch, whose contents are lost: one page again
+ * and again while it is warm, the others once while they are cold. At least
  * PAGE_OPS_SCRATCH pages. Counts by the TSC, so where that counts instructions the
  * choices are the same in every boot. */
 #define PAGE_OPS_SCRATCH 128

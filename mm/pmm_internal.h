@@ -118,9 +118,9 @@ enum status giant_alloc(enum frame_owner owner, enum contents contents, pfn_t *o
 
 /* --- mm/pmm_tree.c; interrupts are off, so that the CPU stays the same --- */
 
-/* A block that the pools were charged for, from a fresh area when no open one has it and
- * that is allowed. False: there is none, or (one frame) another CPU is holding what there
- * is for a moment. */
+/* A block that the pools were charged for, from a fresh area when no open one has it
+ * and that is allowed. False: there is none, or (one frame) another CPU is holding what
+ * there is for a moment. */
 bool tree_take(struct pmm_cpu *cpu, u32 order, bool may_open, pfn_t *out);
 /* Up to `most` single frames of the places in `among` of each 64; 0 as above. */
 u32 tree_take_frames(struct pmm_cpu *cpu, u32 most, u64 among, u64 *out);
@@ -140,7 +140,8 @@ bool tree_open_next(struct pmm_cpu *cpu, u64 *area);
 
 /* Writes the 512 words (NEW) and clears the bits of an area. */
 void area_words_init(u64 area);
-/* Opens an area if nobody else has or does: its frames become unpromised. */
+/* Opens an area if nobody else has or does: its frames become unpromised. Interrupts
+ * are off. */
 bool area_open(u64 area);
 /* Takes a block out of an open area: counter and bits. False: it has none. */
 bool area_take(u64 area, u32 order, pfn_t *out);

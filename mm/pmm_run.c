@@ -88,7 +88,7 @@ static void run_give_bits(pfn_t first, u64 frames)
     }
 }
 
-/* Opens what is untouched and sets the bits of all frames, or of none. */
+/* Sets the bits of all frames, or of none. */
 static bool run_take_bits(pfn_t first, u64 frames)
 {
     for (u64 done = 0; done < frames;) {
@@ -103,11 +103,16 @@ static bool run_take_bits(pfn_t first, u64 frames)
     return true;
 }
 
+/* Interrupts are off while an area is being opened: whoever allocates meanwhile waits
+ * for it, and must not do so on this CPU. */
 static void run_open(pfn_t first, u64 frames)
 {
     for (u64 done = 0; done < frames;
-         done += piece_in_area(pfn_add(first, done), frames - done))
+         done += piece_in_area(pfn_add(first, done), frames - done)) {
+        u64 flags = irq_save();
         (void)area_open(area_of(pfn_add(first, done)));
+        irq_restore(flags);
+    }
 }
 
 /* Charges the pool. What was promised may be covered by frames of the run: then others

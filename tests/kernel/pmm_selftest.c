@@ -327,24 +327,31 @@ void test_frames_metadata(struct selftest *t)
 }
 
 /* Every way that may be chosen does the same, and nothing beside its page. */
+static void page_way_check(struct selftest *t, enum page_way way, u64 *const page[4])
+{
+    for (u64 i = 0; i < 4 * PAGE_BYTES / 8; i++)
+        page[0][i] = i * 0x0101010101010101UL + 1;
+    page_op_run(PAGE_COPY, way, page[1], page[2], PAGE_BYTES);
+    CHECK(t, memcmp(page[1], page[2], PAGE_BYTES) == 0);
+    page_op_run(PAGE_ZERO, way, page[2], NULL, PAGE_BYTES);
+    for (u32 i = 0; i < PAGE_BYTES / 8; i++)
+        if (page[2][i] != 0)
+            selftest_fail(t, __FILE__, __LINE__, "word %u by %s is not zero", i,
+                          page_way_name(PAGE_ZERO, way));
+    CHECK_EQUAL(t, page[0][511], 511 * 0x0101010101010101UL + 1);
+    CHECK_EQUAL(t, page[1][0], 1024 * 0x0101010101010101UL + 1);
+    CHECK_EQUAL(t, page[3][0], 1536 * 0x0101010101010101UL + 1);
+}
+
 void test_page_ops(struct selftest *t)
 {
     pfn_t block;
-    CHECK_EQUAL(t, pmm_alloc(2, OWNER_TEST, &block), STATUS_OK);
     u64 *page[4];
+    CHECK_EQUAL(t, pmm_alloc(2, OWNER_TEST, &block), STATUS_OK);
     for (u32 i = 0; i < 4; i++)
         page[i] = pfn_to_ptr(pfn_add(block, i));
-    for (u32 round = 0; round < 2; round++) {
-        for (u64 i = 0; i < 4 * PAGE_BYTES / 8; i++)
-            page[0][i] = i * 0x0101010101010101UL + 1;
-        (round == 0 ? page_copy : page_copy_cold)(page[1], page[2], PAGE_BYTES);
-        CHECK(t, memcmp(page[1], page[2], PAGE_BYTES) == 0);
-        (round == 0 ? page_zero : page_zero_cold)(page[2], PAGE_BYTES);
-        CHECK(t, frame_is_zero(pfn_add(block, 2)));
-        CHECK_EQUAL(t, page[0][511], 511 * 0x0101010101010101UL + 1);
-        CHECK_EQUAL(t, page[1][0], 1024 * 0x0101010101010101UL + 1);
-        CHECK_EQUAL(t, page[3][0], 1536 * 0x0101010101010101UL + 1);
-    }
+    for (u32 way = 0; way < WAY_COUNT; way++)
+        page_way_check(t, way, page);
     CHECK_EQUAL(t, pmm_free(block, 2, OWNER_TEST), STATUS_OK);
     for (u32 op = 0; op < PAGE_OP_COUNT; op++)
         CHECK(t, page_ops_chosen(op, PAGE_WARM) != WAY_PAST_CACHE);
