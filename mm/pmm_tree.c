@@ -247,20 +247,29 @@ static bool want_from_anywhere(struct pmm_cpu *cpu, struct want *want,
     return false;
 }
 
+/* The part of a zone in which all areas are open, and the tree below it: further down
+ * there are a few at most, and every tree would have to be asked. */
+static struct zone zone_used(const struct zone *zone)
+{
+    u64 fresh = atomic_load_relaxed_u64(&pmm.fresh_tree);
+    return (struct zone){MAX(zone->first, MIN(fresh, zone->end)), zone->end};
+}
+
 static bool want_from_zone(struct pmm_cpu *cpu, struct want *want,
                            const struct zone *zone)
 {
     u64 area;
-    if (want->order != AREA_ORDER && want_from_partial(cpu, want, zone))
+    struct zone used = want->may_open ? zone_used(zone) : *zone;
+    if (want->order != AREA_ORDER && want_from_partial(cpu, want, &used))
         return true;
     if (zone_has(zone, cpu->tree) && want_from_tree(want, cpu->tree, AREA_FRAMES))
         return true;
-    if (want_from_anywhere(cpu, want, zone))
+    if (want_from_anywhere(cpu, want, &used))
         return true;
     while (want->may_open && zone_open(cpu, zone, &area))
         if (want_from_tree(want, area >> TREE_ORDER, AREA_FRAMES))
             return true;
-    return false;
+    return want->may_open && want_from_anywhere(cpu, want, zone);
 }
 
 static bool want_find(struct pmm_cpu *cpu, struct want *want)
