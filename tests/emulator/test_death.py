@@ -16,7 +16,7 @@ from machine import Setup
 from qemu import Qemu, boot
 
 DEADLY = {
-    'die_freed_mapped': 'AU-02', 'die_frame_written': 'FR-08',
+    'die_freed_mapped': 'AU-02',
     'die_null': 'PF-06', 'die_heap_never': 'HP-05', 'die_heap_freed': 'HP-05',
     'die_heap_guard': 'HP-06', 'die_stack_overflow': 'SO-01', 'die_text_write': 'PF-03',
     'die_execute_data': 'PF-04', 'die_not_canonical': 'GP-01', 'die_undefined': 'EX-06',

@@ -44,8 +44,6 @@
 #define SELFTEST_DEADLY_LIST(T)                                                        \
     /* audit_selftest.c */                                                             \
     T(die_freed_mapped)                                                                \
-    /* pmm_selftest.c */                                                               \
-    T(die_frame_written)                                                               \
     /* traps_selftest.c */                                                             \
     T(die_null) T(die_heap_never) T(die_heap_freed) T(die_heap_guard)                  \
     T(die_stack_overflow) T(die_text_write) T(die_execute_data) T(die_not_canonical)   \

@@ -357,22 +357,6 @@ void test_page_ops(struct selftest *t)
         CHECK(t, page_ops_chosen(op, PAGE_WARM) != WAY_PAST_CACHE);
 }
 
-/* A pointer that outlived its right: what it wrote is met when the frame goes out
- * again. */
-void test_die_frame_written(struct selftest *t)
-{
-    pfn_t pfn, other;
-    pmm.check = true;
-    percpu_frames()->limit = 0;
-    CHECK_EQUAL(t, pmm_alloc(0, OWNER_TEST, &pfn), STATUS_OK);
-    u64 *kept = pfn_to_ptr(pfn);
-    CHECK_EQUAL(t, pmm_free(pfn, 0, OWNER_TEST), STATUS_OK);
-    kept[7] = 0xBAD;
-    while (pmm_alloc(0, OWNER_TEST, &other) == STATUS_OK)
-        ;
-    selftest_fail(t, __FILE__, __LINE__, "every frame was given, and none was bad");
-}
-
 /* --- all frames --- */
 
 /* Beyond this much the machine's own memory would be used up by frame words alone. */
