@@ -101,7 +101,7 @@ bool trap_explain_stack(const struct trap_frame *frame, u64 address,
                         struct trap_explanation *out)
 {
     struct kernel_stack_place guard, stack;
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
     bool own;
 
     if (!kernel_stack_locate(virt_make(address), &guard) || !guard.in_guard)
@@ -112,7 +112,7 @@ bool trap_explain_stack(const struct trap_frame *frame, u64 address,
     out->code = own ? CODE_SO_01 : CODE_SO_02;
     out->has_address = true;
     out->address = address;
-    symbol_text(frame->rip, who);
+    symbol_place(frame->rip, who);
     if (own) {
         format(out->sentence, sizeof(out->sentence),
                "overflow of %s by %lu bytes in %s", guard.name, guard.bytes_below, who);
@@ -132,7 +132,7 @@ bool trap_explain_stack(const struct trap_frame *frame, u64 address,
 static void explain_double_fault(const struct trap_frame *frame,
                                  struct trap_explanation *out)
 {
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
 
     if (trap_explain_stack(frame, frame->cr2, out) ||
         trap_explain_stack(frame, frame->rsp, out))
@@ -140,7 +140,7 @@ static void explain_double_fault(const struct trap_frame *frame,
     out->code = CODE_DF_01;
     format(out->sentence, sizeof(out->sentence),
            "double fault in %s: a trap could not be delivered",
-           symbol_text(frame->rip, who));
+           symbol_place(frame->rip, who));
     if (!virt_is_canonical(virt_make(frame->rsp)))
         format(out->cause, sizeof(out->cause),
                "the stack pointer V:%016lx is not canonical", frame->rsp);
@@ -172,11 +172,11 @@ static enum code code_of_exception(u64 vector)
 
 static void explain_other(const struct trap_frame *frame, struct trap_explanation *out)
 {
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
     char words[80];
 
     out->code = code_of_exception(frame->vector);
-    symbol_text(frame->rip, who);
+    symbol_place(frame->rip, who);
     if (frame->error_code != 0)
         format(out->sentence, sizeof(out->sentence), "%s at %s: %s",
                vector_name(frame->vector), who,
@@ -198,9 +198,9 @@ static void explain_other(const struct trap_frame *frame, struct trap_explanatio
 static void explain_misframed(const struct trap_frame *frame,
                               struct trap_explanation *out)
 {
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
 
-    symbol_text(frame->rip, who);
+    symbol_place(frame->rip, who);
     if (vector_has_code(frame->vector)) {
         trap_explain_bios_line(frame, out);
         return;
@@ -216,7 +216,7 @@ static void explain_misframed(const struct trap_frame *frame,
 void trap_explain_bios_line(const struct trap_frame *frame,
                             struct trap_explanation *out)
 {
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
     u64 line = frame->vector - PIC_VECTOR_BIOS;
 
     out->code = CODE_TR_01;
@@ -225,12 +225,12 @@ void trap_explain_bios_line(const struct trap_frame *frame,
             out->sentence, sizeof(out->sentence),
             "interrupt at vector %lu, that of a %s, at %s: IRQ %lu%s of a PIC that was "
             "not remapped",
-            frame->vector, vector_name(frame->vector), symbol_text(frame->rip, who),
+            frame->vector, vector_name(frame->vector), symbol_place(frame->rip, who),
             line, line == 0 ? ", the timer," : "");
     else
         format(out->sentence, sizeof(out->sentence),
                "interrupt at vector %lu, that of a %s, at %s", frame->vector,
-               vector_name(frame->vector), symbol_text(frame->rip, who));
+               vector_name(frame->vector), symbol_place(frame->rip, who));
     format(out->cause, sizeof(out->cause),
            "interrupts were on (IF %lu) before the interrupt controllers were set up",
            frame->rflags >> 9 & 1);

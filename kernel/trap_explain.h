@@ -10,7 +10,7 @@
 #include "kernel/arch/trap_frame.h"
 #include "kernel/base/codes.h"
 
-#define TRAP_SENTENCE_BYTES 192
+#define TRAP_SENTENCE_BYTES 240
 #define TRAP_CAUSE_BYTES    224
 
 /* A trap may come inside a trap: a demand fault inside an interrupt, an NMI on top.

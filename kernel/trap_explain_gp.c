@@ -11,6 +11,7 @@
 #include "kernel/symbols.h"
 #include "kernel/trap_explain.h"
 #include "mm/addr.h"
+#include "mm/heap.h"
 
 /* Opcodes of the one-byte and the 0F map */
 #define OPCODE_RET       0xC3
@@ -28,7 +29,7 @@ struct evidence {
     struct instruction instruction;
     bool read; /* the instruction was there and known */
     u64 registers[16];
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
 };
 
 static bool is_canonical(u64 virt)
@@ -66,6 +67,18 @@ static bool is_opcode(const struct evidence *evidence, enum instruction_map map,
            evidence->instruction.opcode == opcode;
 }
 
+/* Poison mode fills what is freed; a pointer read from there consists of it. */
+static bool is_freed_fill(const struct instruction *instruction,
+                          const u64 registers[16])
+{
+    const u64 fill = HEAP_FREED_FILL * 0x0101010101010101UL;
+
+    return (instruction->base != REGISTER_NONE &&
+            registers[instruction->base] == fill) ||
+           (instruction->index != REGISTER_NONE &&
+            registers[instruction->index] == fill);
+}
+
 static bool explain_operand(const struct evidence *evidence,
                             struct trap_explanation *out)
 {
@@ -88,9 +101,14 @@ static bool explain_operand(const struct evidence *evidence,
     format(out->sentence, sizeof(out->sentence),
            "memory operand %s = V:%016lx is not canonical, in %s", operand, address,
            evidence->who);
-    format(out->cause, sizeof(out->cause),
-           "a corrupted or uninitialised pointer: bits 63..47 of an address must be "
-           "equal");
+    if (is_freed_fill(instruction, evidence->registers))
+        format(out->cause, sizeof(out->cause),
+               "the pointer was read from freed heap memory: every byte is %#x",
+               HEAP_FREED_FILL);
+    else
+        format(out->cause, sizeof(out->cause),
+               "a corrupted or uninitialised pointer: bits 63..47 of an address must "
+               "be equal");
     return true;
 }
 
@@ -211,7 +229,7 @@ void trap_explain_protection(const struct trap_frame *frame,
     struct evidence evidence = {.frame = frame};
 
     registers_take(frame, evidence.registers);
-    symbol_text(frame->rip, evidence.who);
+    symbol_place(frame->rip, evidence.who);
     evidence.read = instruction_take(frame, &evidence.instruction);
     if (frame->error_code != 0) {
         explain_selector(&evidence, out);

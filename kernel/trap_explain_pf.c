@@ -5,6 +5,7 @@
 #include "kernel/arch/backtrace.h"
 #include "kernel/arch/instr.h"
 #include "kernel/base/format.h"
+#include "kernel/early/handover.h"
 #include "kernel/symbols.h"
 #include "kernel/trap_explain.h"
 #include "mm/heap.h"
@@ -18,7 +19,7 @@ struct fault {
     u64 error;
     struct pt_walk walk;
     char place[56];
-    char who[SYMBOL_TEXT_BYTES];
+    char who[SYMBOL_PLACE_BYTES];
 };
 
 static const char *verb_of(u64 error)
@@ -143,6 +144,28 @@ static bool explain_heap(const struct fault *fault, struct trap_explanation *out
     return true;
 }
 
+/* An address of the lower half that has a meaning as something else. The image is tried
+ * first: what lay there before the move is RAM, too. */
+static void explain_low_address(u64 address, struct trap_explanation *out)
+{
+    const struct boot_info *info = &handover.info;
+
+    if (address >= USER_END)
+        return;
+    if (address - info->kernel_phys < info->kernel_bytes)
+        format(
+            out->cause, sizeof(out->cause),
+            "a physical address used as a pointer, perhaps kept from before the move: "
+            "P:%#lx is image+%#lx",
+            address, address - info->kernel_phys);
+    else if (address - EARLY_STACK_PHYS < EARLY_STACK_TOP - EARLY_STACK_PHYS)
+        format(out->cause, sizeof(out->cause),
+               "a pointer kept from before the move: it lies in the early stack");
+    else if (ram_contains(phys_make(address), 1))
+        format(out->cause, sizeof(out->cause),
+               "a physical address used as a pointer: P:%#lx is RAM", address);
+}
+
 static void explain_absent(const struct fault *fault, struct trap_explanation *out)
 {
     if (fault->address < NULL_GUARD_BYTES) {
@@ -178,9 +201,7 @@ static void explain_absent(const struct fault *fault, struct trap_explanation *o
     }
     if (explain_heap(fault, out))
         return;
-    if (fault->address < USER_END && ram_contains(phys_make(fault->address), 1))
-        format(out->cause, sizeof(out->cause),
-               "a physical address used as a pointer: P:%#lx is RAM", fault->address);
+    explain_low_address(fault->address, out);
     out->code = fault->error & PF_WRITE ? CODE_PF_02 : CODE_PF_01;
     format(out->sentence, sizeof(out->sentence),
            "%s at V:%016lx (%s), where nothing is mapped, by %s", verb_of(fault->error),
@@ -254,7 +275,7 @@ void trap_explain_page_fault(const struct trap_frame *frame,
 
     page_table_walk_raw(read_cr3(), fault.address, &fault.walk);
     trap_place_text(fault.address, fault.place, sizeof(fault.place));
-    symbol_text(frame->rip, fault.who);
+    symbol_place(frame->rip, fault.who);
     out->has_address = true;
     out->address = fault.address;
     if (fault.walk.end == PT_BAD_TABLE && ram_map() != NULL) {

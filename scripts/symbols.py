@@ -7,16 +7,20 @@ usage: symbols.py KERNEL.elf OUT          writes the blob
 
 The layout is in kernel/boot/symbols.h. In it: functions of C and of NASM (`global
 name:function`), and global labels of NASM in .text that say nothing of their type. Of
-several names for one address the one that says most is kept. The same kernel.elf gives
+several names for one address the one that says most is kept. The source files come from
+the line numbers, by addr2line; without it, or them, there are none. The same kernel.elf gives
 the same bytes.
 """
+import os
+import re
 import struct
+import subprocess
 import sys
 
 import elf_tables as elf
 
 MAGIC = 0x005953544E494C50
-VERSION = 1
+VERSION = 2
 HEAD = struct.Struct('<QII20sIII')
 ENTRY = struct.Struct('<II')
 COUNT_MAX = 65536
@@ -47,7 +51,27 @@ def functions(file):
     return found + [(text.address + text.bytes, '')]
 
 
-def make_blob(file):
+def source_files(path, found):
+    """[(offset, file)]: where each file's functions begin; '' for what is not known."""
+    tool = os.environ.get('CROSS_COMPILE', '') + 'addr2line'
+    asked = ''.join(f'{offset:#x}\n' for offset, name in found if name)
+    try:
+        told = subprocess.run([tool, '-e', path], input=asked, capture_output=True,
+                              text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    files, last = [], ''
+    for (offset, _), line in zip(found, told):
+        name = os.path.normpath(re.sub(r':[\d?]+( \(.*)?$', '', line))
+        # The compiler may begin a function with a line that it took from a header.
+        name = '' if '?' in name else last if name.endswith('.h') else name
+        if name != last:
+            files.append((offset, name))
+            last = name
+    return files
+
+
+def make_blob(file, files=()):
     build_id = file.build_id()
     if build_id is None or len(build_id) != 20:
         raise elf.ElfError(f'{file.name}: no GNU build-id of 20 bytes; link with '
@@ -60,7 +84,7 @@ def make_blob(file):
         raise elf.ElfError(f'{file.name}: {len(found)} functions up to '
                            f'{found[-1][0]:#x}; expected {COUNT_MAX} below 4 GiB at most')
     strings, places, entries = bytearray(), {}, bytearray()
-    for offset, name in found:
+    for offset, name in [*found, *files]:
         name = name.encode()[:NAME_MAX] + b'\0'
         if name not in places:
             places[name] = len(strings)
@@ -68,7 +92,7 @@ def make_blob(file):
         entries += ENTRY.pack(offset, places[name])
     strings_offset = HEAD.size + len(entries)
     strings += bytes(-len(strings) % 4)
-    head = HEAD.pack(MAGIC, VERSION, len(found), build_id, 0, strings_offset,
+    head = HEAD.pack(MAGIC, VERSION, len(found), build_id, len(files), strings_offset,
                      strings_offset + len(strings))
     return head + entries + strings
 
@@ -77,12 +101,13 @@ def read_blob(blob, name='blob'):
     """(build_id, [(offset, name)]); ElfError for what is not a sound blob."""
     if len(blob) < HEAD.size:
         raise elf.ElfError(f'{name}: {len(blob)} bytes, shorter than its head')
-    magic, version, count, build_id, _, strings_offset, total = HEAD.unpack_from(blob)
+    magic, version, count, build_id, files, strings_offset, total = \
+        HEAD.unpack_from(blob)
     if magic != MAGIC or version != VERSION:
         raise elf.ElfError(f'{name}: magic {magic:#x} version {version}, expected '
                            f'{MAGIC:#x} version {VERSION}')
     if not 1 <= count <= COUNT_MAX or \
-            strings_offset != HEAD.size + count * ENTRY.size or \
+            strings_offset != HEAD.size + (count + files) * ENTRY.size or \
             not strings_offset < total <= len(blob) or blob[total - 1]:
         raise elf.ElfError(f'{name}: count or borders are impossible')
     found = []
@@ -115,7 +140,8 @@ def main(arguments):
         if len(arguments) in (2, 3) and arguments[0] == '--show':
             show(arguments[1], int(arguments[2], 16) if len(arguments) == 3 else None)
         elif len(arguments) == 2 and not arguments[0].startswith('-'):
-            blob = make_blob(elf.ElfTables.read(arguments[0]))
+            file = elf.ElfTables.read(arguments[0])
+            blob = make_blob(file, source_files(arguments[0], functions(file)))
             with open(arguments[1], 'wb') as file:
                 file.write(blob)
         else:

@@ -6,8 +6,10 @@
  *
  *   0              struct symbols_head
  *   48             count x struct symbol, ascending by offset, no offset twice
- *   strings_offset names, NUL-terminated, no name twice, then NULs to a multiple of four bytes:
- *                  total_bytes
+ *                  file_count x struct symbol: source files, each from the offset of its first
+ *                  function on; an empty name where the file is not known
+ *   strings_offset names and files, NUL-terminated, none twice, then NULs to a multiple of four
+ *                  bytes: total_bytes
  *
  * The function of an address is the last entry whose offset is not above the address's distance
  * from the image's first byte. The last entry of all has an empty name and the offset of text's
@@ -19,7 +21,7 @@
 #include "kernel/boot/wire.h"
 
 #define SYMBOLS_MAGIC    0x005953544E494C50 /* "PLINTSY" and a NUL in memory order */
-#define SYMBOLS_VERSION  1
+#define SYMBOLS_VERSION  2
 #define SYMBOLS_MAX      65536
 #define SYMBOL_NAME_MAX  255 /* longer names are cut */
 
@@ -28,7 +30,7 @@ struct symbols_head {
     u32 version;
     u32 count;        /* with the empty last one; at least 1 */
     u8 build_id[20];  /* GNU build-id note of the kernel it was made from */
-    u32 reserved;
+    u32 file_count;
     u32 strings_offset;
     u32 total_bytes;
 };

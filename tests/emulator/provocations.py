@@ -310,6 +310,8 @@ KERNEL = [
           constructed=True),
     Death('FR-08', 'frame_written', on(
         f'{CONFIG} check=frames test=die_frame_written')),
+    Death('GP-01', 'freed_fill', on(
+        f'{CONFIG} heap=poison test=die_freed_pointer')),
     Death('HP-10', 'underrun', on(f'{CONFIG} heap=guard test=die_heap_underrun')),
     Death('ID-01', 'no_flush', broken(lambda image: image.returns('local_flush_all'))),
     Death('LK-03', 'lost', broken(wait_shortened, f'{CONFIG} test=die_lock_held'),

@@ -21,6 +21,7 @@ DEADLY = {
     'die_heap_guard': 'HP-06', 'die_stack_overflow': 'SO-01', 'die_text_write': 'PF-03',
     'die_execute_data': 'PF-04', 'die_not_canonical': 'GP-01', 'die_undefined': 'EX-06',
     'die_divide': 'EX-00', 'die_assert': 'AS-01', 'die_double_free': 'HP-01',
+    'die_freed_pointer': 'PF-06',
     'die_heap_written': 'HP-08', 'die_heap_overrun': 'HP-09',
     'die_stack_freed_twice': 'SO-03', 'die_stack_freed_in_use': 'SO-03',
     'die_stack_guard': 'SO-04', 'die_thread_overflow': 'SO-01',

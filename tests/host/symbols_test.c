@@ -22,20 +22,23 @@ static const u8 build_id[20] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 struct blob {
     struct symbols_head head;
     struct symbol list[4];
-    char strings[24];
+    struct symbol files[2];
+    char strings[32];
 };
 
 static struct blob blob_make(void)
 {
     struct blob blob = {
         .head = {.magic = SYMBOLS_MAGIC, .version = SYMBOLS_VERSION, .count = 4,
+                 .file_count = 2,
                  .strings_offset = offsetof(struct blob, strings),
                  .total_bytes = sizeof(struct blob)},
         .list = {{0x10, 0}, {0x20, 6}, {0x80, 12}, {0x100, 5}},
+        .files = {{0x20, 18}, {0x80, 5}},
     };
 
     memcpy(blob.head.build_id, build_id, sizeof build_id);
-    memcpy(blob.strings, "first\0other\0third", 18);
+    memcpy(blob.strings, "first\0other\0third\0mm/a.c", 25);
     return blob;
 }
 
@@ -52,7 +55,7 @@ static enum status take(const struct blob *blob, u64 bytes)
 static void test_names(void **state)
 {
     struct blob blob = blob_make();
-    char text[SYMBOL_TEXT_BYTES];
+    char text[SYMBOL_TEXT_BYTES], place[SYMBOL_PLACE_BYTES];
     const char *name;
     u64 offset;
 
@@ -67,6 +70,11 @@ static void test_names(void **state)
     assert_string_equal(symbol_text(BASE + 0x1F, text), "first+0xf");
     assert_string_equal(symbol_text(BASE + 0x20, text), "other+0x0");
     assert_string_equal(symbol_text(BASE + 0xFF, text), "third+0x7f");
+    assert_null(symbol_file(BASE + 0x10));
+    assert_string_equal(symbol_file(BASE + 0x7F), "mm/a.c");
+    assert_null(symbol_file(BASE + 0x80));
+    assert_string_equal(symbol_place(BASE + 0x20, place), "other+0x0 (mm/a.c)");
+    assert_string_equal(symbol_place(BASE + 0x80, place), "third+0x0");
     assert_string_equal(symbol_text(BASE + 0x100, text), "V:ffffffff80200100");
     assert_false(symbol_find(0xFFFFFFFFFFFFFFFF, &name, &offset));
 }
@@ -100,11 +108,15 @@ static void test_damage(void **state)
     DAMAGED(blob.head.total_bytes = 0);
     DAMAGED(blob.head.strings_offset = 0xFFFFFFFF);
     DAMAGED(blob.head.strings_offset--);
-    DAMAGED(blob.strings[23] = 'x');
+    DAMAGED(blob.strings[31] = 'x');
     DAMAGED(blob.list[2].offset = blob.list[1].offset);
     DAMAGED(blob.list[2].offset = 0);
-    DAMAGED(blob.list[3].name_offset = 24);
+    DAMAGED(blob.list[3].name_offset = 32);
     DAMAGED(blob.list[0].name_offset = 0xFFFFFFFF);
+    DAMAGED(blob.files[1].name_offset = 32);
+    DAMAGED(blob.files[1].offset = blob.files[0].offset);
+    DAMAGED(blob.head.file_count = 3);
+    DAMAGED(blob.head.file_count = 0xFFFFFFFF);
 #undef DAMAGED
     assert_int_equal(symbols_init(NULL, 0, BASE, build_id), STATUS_INVALID);
 }
@@ -121,13 +133,13 @@ static void test_any_damage(void **state)
     for (u64 at = 0; at < sizeof(struct blob); at++) {
         for (u32 change = 1; change < 256; change = change * 2 + 1) {
             struct blob blob = blob_make();
-            char text[SYMBOL_TEXT_BYTES];
+            char text[SYMBOL_PLACE_BYTES];
 
             ((u8 *)&blob)[at] ^= (u8)change;
             if (take(&blob, sizeof blob) != STATUS_OK)
                 continue;
             for (u64 virt = BASE; virt < BASE + 0x200; virt += 8)
-                assert_true(strlen(symbol_text(virt, text)) < SYMBOL_TEXT_BYTES);
+                assert_true(strlen(symbol_place(virt, text)) < SYMBOL_PLACE_BYTES);
         }
     }
 }

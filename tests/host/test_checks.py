@@ -460,7 +460,8 @@ def test_symbols(shop):
 
     out = shop.folder / 'symbols.bin'
     must_pass(run('symbols.py', shop.folder / 'sample.elf', out))
-    assert out.read_bytes() == blob
+    # The same, and the file of those functions that have line numbers, if any has.
+    assert symbols.read_blob(out.read_bytes()) == (build_id, found)
     at = dict((name, offset) for offset, name in found)['stub'] + 1
     assert run('symbols.py', '--show', out, hex(at)).stdout == 'stub+0x1\n'
     assert 'no function' in run('symbols.py', '--show', out, hex(found[-1][0])).stdout
@@ -484,7 +485,7 @@ def test_symbols_layout_is_the_header(shop):
 def test_symbols_refuses(shop, monkeypatch):
     elf = shop.link([shop.compile(GOOD)])
     blob = symbols.make_blob(elf_tables.ElfTables.read(elf))
-    for damage in (b'', blob[:40], b'X' + blob[1:], blob[:8] + b'\2' + blob[9:],
+    for damage in (b'', blob[:40], b'X' + blob[1:], blob[:8] + b'\1' + blob[9:],
                    blob[:12] + b'\0' + blob[13:], blob[:12] + b'\xFF' + blob[13:],
                    blob[:-1], blob[:48] + b'\xFF\xFF' + blob[50:]):
         with pytest.raises(elf_tables.ElfError):

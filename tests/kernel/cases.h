@@ -55,6 +55,7 @@
     T(die_recorder_gone)                                                               \
     /* refusal_selftest.c */                                                           \
     T(die_frame_twice) T(die_frame_owner) T(die_frame_order) T(die_frame_inside)       \
+    T(die_freed_pointer)                                                               \
     /* deaths_vectors_selftest.c */                                                    \
     T(die_overflow) T(die_bound) T(die_coprocessor) T(die_reserved_vector) T(die_x87)  \
     T(die_simd) T(die_virtualization) T(die_hypervisor) T(die_tss) T(die_alignment)    \

@@ -39,3 +39,15 @@ void test_die_heap_underrun(struct selftest *t)
     heap_free(object);
     must_not_return(t);
 }
+
+/* What a freed object says is followed: zero, or in poison mode the fill. */
+void test_die_freed_pointer(struct selftest *t)
+{
+    void **keep = heap_alloc(48);
+    void *volatile *object = heap_alloc(48);
+    object[1] = keep;
+    heap_free((void *)object);
+    (void)**(volatile u8 **)&object[1];
+    heap_free(keep);
+    must_not_return(t);
+}
