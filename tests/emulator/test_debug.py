@@ -327,12 +327,13 @@ def test_bochs_stops_at_each_break(private, kernel):
 
 @pytest.mark.parametrize('at, cs_ip', [
     ('stage1', '0000:7c00'), ('stage2', '0000:7e00'), ('protected', '0038:'),
-    ('longmode', '0008:'), ('early', '0008:0000000000200000'),
+    ('longmode', '0008:'), ('early', '0008:0000000000'),
     ('moved', '0008:ffffffff')])
 def test_bochs_stops_at_a_place(at, cs_ip, private):
     out, _ = bochs(private, 'creg\nq\n', '--at', at)
     has(r'Breakpoint 1, ', out)
     has(rf'\[0x\w+\] {cs_ip}', out)
+    assert at != 'early' or '(low:early_main+0)' in out, out[-2000:]
     pe, pg = 'PE' in out.partition('CR0')[2][:400], 'PG' in out.partition('CR0')[2][:60]
     assert pe == (at not in ('stage1', 'stage2'))
     assert pg == (at in ('longmode', 'early', 'moved'))
