@@ -23,7 +23,7 @@ import disk_format as fmt   # noqa: E402
 import hostile_plinth as plinth   # noqa: E402
 import ktap   # noqa: E402
 import machine   # noqa: E402
-from hostile_case import STOPS, Case, Outcome, judge   # noqa: E402
+from hostile_case import STOPS, Case, Outcome, judge, unshown   # noqa: E402
 from qemu import Qemu   # noqa: E402
 from shim import Shim   # noqa: E402
 
@@ -42,6 +42,7 @@ class Verdict:
     case: Case
     outcome: Outcome
     problems: list = field(default_factory=list)
+    unmet: bool = False         # the fault had no occasion: says nothing about a loader
 
     @property
     def ok(self):
@@ -50,7 +51,7 @@ class Verdict:
     def facts(self):
         """For --json."""
         return {'id': self.case.id, 'title': self.case.title, 'who': self.case.who,
-                'expect': self.case.wanted(), 'ok': self.ok,
+                'expect': self.case.wanted(), 'ok': self.ok, 'unmet': self.unmet,
                 'reason': self.outcome.reason, 'problems': self.problems,
                 'faults': self.outcome.faults, 'calls': len(self.outcome.calls),
                 'guest_seconds': round(self.outcome.guest_seconds(), 2)}
@@ -94,7 +95,16 @@ class Runner:
             outcome = boot(case, image, disk)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        return Verdict(case, outcome, judge(case, outcome))
+        return self._verdict(case, outcome)
+
+    def _verdict(self, case, outcome):
+        problems, missing = judge(case, outcome), unshown(case, outcome)
+        if not self.expect and not case.unasked:
+            problems += [f'no line of the shim says "{words}"' for words in missing]
+        elif self.expect and missing and outcome.reason == 'boots':
+            # Another loader need not give each fault an occasion.
+            return Verdict(case, outcome, problems if outcome.forbidden else [], True)
+        return Verdict(case, outcome, problems)
 
     def _mem(self, case):
         """A served map needs the RAM it tells of."""

@@ -213,7 +213,6 @@ resident:
         mov     es, ax
         mov     eax, [es:0x13 * 4]
         mov     [old13], eax
-        call    limits_prepare
         call    geometry_learn
 
 ; The image's first sector, by the BIOS' own hand.
@@ -235,6 +234,7 @@ resident:
         hook    0x15, old15, int15
         hook    0x16, old16, int16
         hook    0x1C, old1c, int1c
+        call    limits_prepare                  ; copies the vectors, ours among them
         sti
         jmp     start
 .fail:  say_line "shim: cannot read the image under test"
