@@ -2,7 +2,7 @@
 """Group M: the memory scenarios as rows of the table. What a boot makes of such a map is
 checked by the oracle, not by comparison."""
 import memory_manners
-from hostile_case import BOTH, QEMU, STOPS, Case
+from hostile_case import BOTH, QEMU, STOPS, WARNS, Case
 from memory_scenarios import ebda_cases, form_cases, list_cases, place_cases
 
 # Shown on Bochs too; the rest depends on nothing that the BIOS below does.
@@ -22,6 +22,8 @@ def rows(group, who, cases):
                    emulators=BOTH if memory.name in ON_BOCHS else QEMU, memory=memory)
         if stops:
             row.expect, row.codes = STOPS, (memory.expect,)
+        elif memory.quirks:
+            row.expect, row.quirks = WARNS, memory.quirks
         yield row
 
 

@@ -64,6 +64,7 @@ def check_map(case, facts):
     """AssertionError unless the report is what the scenario asks for."""
     limit = min(1 << facts['phys_bits'], oracle.DIRECT_MAP_LIMIT)
     raw, entries = check_words(case, facts)
+    assert set(case.quirks) <= {quirk['code'] for quirk in facts['loader']['quirks']}
     check_raw(facts, raw)
     check_notes(facts, limit)
     check_place(case, facts, check_clean(facts, entries, limit))

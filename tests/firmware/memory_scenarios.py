@@ -36,6 +36,7 @@ class Case:
     image_phys: int = 2 * MIB
     mem: str = '64M'
     machine_options: str = ''
+    quirks: tuple = ()           # beside those that the oracle works out
 
     def __str__(self):
         return self.name
@@ -215,7 +216,7 @@ def form_cases():
     yield Case('e801_empty', served(REFUSE, e801=(0, 0, 0, 0), ext88=(40 * 1024,)))
     # AH = 86h without a carry: a refusal that looks like 33 MiB.
     yield Case('e801_nonsense', served(REFUSE, e801=(0x8600, 0x77, 0x8600, 0x77),
-                                         ext88=(30 * 1024,)))
+                                       ext88=(30 * 1024,)))
     yield Case('e801_nonsense_cx_dx', served(
         REFUSE, e801=(0x8600, 0, 15 * 1024, 24 * 16)))
     yield Case('ext88', served(REFUSE, ext88=(30 * 1024,)))
