@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(samples.ROOT, 'tests', 'firmware'))
 import hostile_fuzz   # noqa: E402
 import hostile_plinth as plinth   # noqa: E402
 from hostile_run import Runner   # noqa: E402
-from hostile_table import CASES   # noqa: E402
+from hostile_table import CASES, README, with_table   # noqa: E402
 
 full = pytest.mark.full
 SEEDS, MORE_SEEDS = range(1, 51), range(51, 1001)
@@ -79,6 +79,12 @@ def test_more_combinations(first, runner):
 def test_a_seed_is_one_scenario():
     blocks = [hostile_fuzz.case(seed).says.block(1000) for seed in (7, 7, 8)]
     assert blocks[0] == blocks[1] != blocks[2]
+
+
+def test_readme_has_the_table_of_now():
+    with open(README, encoding='utf-8') as file:
+        text = file.read()
+    assert text == with_table(text), 'run tests/firmware/hostile_table.py'
 
 
 # --- scripts/hostile-bios

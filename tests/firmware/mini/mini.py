@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The mini loader's disk: build(path) assembles it and fills in its sectors."""
+"""The mini loader's disk: build(path) assembles it and fills in its sectors.
+
+usage: mini.py IMAGE
+"""
 import os
 import random
 import struct
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 SECTOR, SECTORS = 512, 15
@@ -34,3 +38,9 @@ def build(path):
             file.write(b''.join(sector(n + 1) for n in range(SECTORS)))
         file.truncate(DISK_BYTES)
     return path
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 2:
+        sys.exit('usage: mini.py IMAGE')
+    print(build(sys.argv[1]))
