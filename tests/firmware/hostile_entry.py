@@ -54,11 +54,11 @@ def a20_gates():
                emulators=BOTH)
     yield Case('E7-refused', 'A20 closed, 2401h refused', 'BIOSes before PS/2',
                Scenario(flags=closed, a20=REFUSE), WARNS, (20,),
-               shows=('A20 is closed', '2401 refused'), mini='B', emulators=BOTH)
+               shows=('A20 is closed', '2401 refused'), emulators=BOTH)
     yield Case('E7-lies', 'A20 closed, 2401h says yes, does nothing, leaves IF=0',
                'SYSLINUX pm.inc, Linux a20.c, Limine #386 (HP 5800)',
                Scenario(flags=closed, a20=SERVE), WARNS, (20,),
-               shows=('A20 is closed', '2401 says yes'), mini='B', emulators=BOTH)
+               shows=('A20 is closed', '2401 says yes'), emulators=BOTH)
     yield Case('E7-no-i8042', 'A20 open, there is no keyboard controller',
                'BareMetal-OS #143', Scenario(), mini='B', machine_options='i8042=off')
 
@@ -78,13 +78,13 @@ def screens():
                             ('NO_LFB', 'VBE puts the frame buffer at 0',
                              'Hyper 7662ef1')):
         name = flag.lower().replace('_', '-')
-        yield Case(f'V1-{name}', what, who, Scenario(flags=(flag,)), mini='B',
+        yield Case(f'V1-{name}', what, who, Scenario(flags=(flag,)),
                    shows=('VBE|frame buffer',), unasked=NO_VBE_ASKED)
 
 
 def keyboards():
     yield Case('K1-stale', 'INT 16h returns three keys nobody pressed', 'FreeBSD boot0',
-               Scenario(stale_keys=3), mini='B', shows=('stale key',),
+               Scenario(stale_keys=3), shows=('stale key',),
                unasked='no key is read in a good boot')
     yield Case('K1-stale-dies', 'the same, and the disk dies: the message must stay',
                'FreeBSD boot0',

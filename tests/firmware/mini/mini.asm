@@ -3,14 +3,16 @@
 ; A loader of one sector that behaves well: what the hostile BIOS does to it is survived or
 ; told, so that a failure of another loader is that loader's and not the shim's.
 ;
-; It reads SECTORS sectors one by one, each twice on the disk, and believes only the proof at
-; the sector's end: its number and a sum of 16 bits. No status is believed. Sectors lie below
-; LBA 31: cylinder 0 and head 0, whatever the geometry.
+; It reads SECTORS sectors, each twice on the disk, and believes only the proof at a sector's
+; end: its number and a sum of 16 bits. No status is believed. One large packet read is tried
+; first; if it did not bring all, the sectors come one by one, by packet or by CHS, from the
+; one place or the other.
 ;
-;   LBA 0        this        LBA 1..15   sectors, filled in by mini.py
-;                            LBA 16..30  the same again
+;   LBA 0        this        LBA 1..15     sectors, filled in by mini.py: cylinder 0, head 0,
+;                                          whatever the geometry
+;                            LBA 501..515  the same again
 ;
-; Mode on entry: real, DL = drive or not. Says "mini: good" or "mini: cannot read" on E9, COM1
+; Mode on entry: real, DL = drive or not. Says "mini: good" or "mini: lost" on E9, COM1
 ; and screen, then halts for ever.
 
 bits 16
@@ -18,9 +20,11 @@ cpu 386
 org 0x7C00
 
 %define SECTORS         15
+%define SECOND          500
+%define AHEAD           64                      ; sectors of the large read
 %define BUFFER          0x8000
 %define SECTOR_BYTES    512
-%define PROOF           (BUFFER + SECTOR_BYTES - 4)     ; number, sum
+%define PROOF           (SECTOR_BYTES - 4)      ; number, sum
 %define TRIES           16
 %define TRIES_GIVEN     8                       ; from here on drive 80h
 %define LAST_DRIVE      0x8F
@@ -29,6 +33,8 @@ org 0x7C00
 %define drive           0x600
 %define tries           0x601
 %define sector          0x602
+%define heads           0x604                   ; the drive's geometry, or 0
+%define track           0x606
 %define packet          0x610                   ; 16 bytes and as many to spoil
 
 start:  jmp     short enter
@@ -50,31 +56,54 @@ enter:  cli
         cmp     dl, 0x80
         jae     .known
 .first: mov     byte [drive], 0x80
-.known: mov     word [sector], 1
+.known: mov     ah, 0x41                        ; what it says about packets is not believed
+        mov     bx, 0x55AA
+        call    disk
+        call    geometry_ask
 
+; All at once? Then the second half is read again, one by one, as the rest would have been.
+        mov     ax, 1
+        mov     [sector], ax
+        mov     cx, AHEAD
+        call    packet_read
+        mov     bp, BUFFER
+.ahead: call    sector_prove
+        jne     .single
+        add     bp, SECTOR_BYTES
+        inc     word [sector]
+        cmp     word [sector], SECTORS
+        jbe     .ahead
+        mov     word [sector], SECTORS / 2
+        jmp     read
+
+.single:
+        mov     word [sector], 1
 read:   mov     byte [tries], TRIES
 .try:   call    buffer_clear
         mov     ax, [sector]
         test    byte [tries], 2
         jz      .copy
-        add     ax, SECTORS
+        add     ax, SECOND
 .copy:  call    sector_read
+        mov     bp, BUFFER
         call    sector_prove
         je      .next
         mov     ah, 0x00
         call    disk
         dec     byte [tries]
-        jz      .fail
+        jz      read_fail
         cmp     byte [tries], TRIES_GIVEN
         jne     .try
         mov     byte [drive], 0x80
+        call    geometry_ask
         jmp     .try
 .next:  inc     word [sector]
         cmp     word [sector], SECTORS
         jbe     read
         mov     si, text_good
         jmp     say
-.fail:  mov     si, text_bad
+read_fail:
+        mov     si, text_bad
 say:    mov     di, si
 .next:  mov     al, [di]
         test    al, al
@@ -86,26 +115,52 @@ say:    mov     di, si
         hlt
         jmp     .halt
 
-; In: AX = LBA. One read, by packet or by CHS; its status is nobody's business.
+; AH=08h. What makes no sense is no geometry.
+geometry_ask:
+        mov     ah, 0x08
+        call    disk
+        and     cx, 63
+        mov     [track], cx
+        movzx   ax, dh
+        inc     ax
+        mov     [heads], ax
+        ret
+
+; In: AX = LBA. One sector, by packet or by CHS; the status is nobody's business.
 sector_read:
-        test    byte [tries], 1
+        mov     cx, 1
+        test    byte [tries], cl
         jnz     .chs
+; In: AX = LBA, CX = sectors.
+packet_read:
         mov     di, packet
         mov     word [di], 16
-        mov     word [di + 2], 1
+        mov     [di + 2], cx
         mov     word [di + 4], BUFFER
-        mov     word [di + 6], 0
         mov     [di + 8], ax
         xor     ax, ax
+        mov     [di + 6], ax
         mov     [di + 10], ax
         mov     [di + 12], ax
         mov     [di + 14], ax
         mov     si, di
         mov     ah, 0x42
         jmp     disk
-.chs:   inc     ax                              ; sectors of a track count from 1
-        mov     cx, ax
-        mov     dh, 0
+sector_read.chs:
+        xor     dx, dx
+        cmp     word [track], 0
+        je      .track
+        div     word [track]
+        mov     cx, dx
+        xor     dx, dx
+        div     word [heads]
+        mov     ch, al                          ; the second copy's cylinder is below 256
+        mov     dh, dl
+        mov     al, cl
+.track: cmp     ax, 63
+        jae     disk.end                        ; no geometry, so only cylinder 0, head 0
+        inc     ax                              ; sectors of a track count from 1
+        mov     cl, al
         mov     bx, BUFFER
         mov     ax, 0x0201
 
@@ -120,7 +175,7 @@ disk:   mov     dl, [drive]
         mov     ds, ax
         mov     es, ax
         sti
-        ret
+.end:   ret
 
 ; What does not arrive must not look as if it had.
 buffer_clear:
@@ -131,19 +186,19 @@ buffer_clear:
         rep stosw
         ret
 
-; ZF = 1: the buffer holds the sector that was asked for, unharmed.
+; ZF = 1: at BP lies the sector that was asked for, unharmed.
 sector_prove:
-        mov     ax, [PROOF]
+        mov     ax, [bp + PROOF]
         cmp     ax, [sector]
         jne     .end
-        mov     si, BUFFER
+        mov     si, bp
         mov     cx, SECTOR_BYTES / 2 - 1
         xor     bx, bx
 .word:  lodsw
         rol     bx, 1
         add     bx, ax
         loop    .word
-        cmp     bx, [PROOF + 2]
+        cmp     bx, [bp + PROOF + 2]
 .end:   ret
 
 ; AL to E9, COM1 (wait bounded) and screen. Keeps everything.
@@ -162,15 +217,13 @@ put_char:
         mov     ah, 0x0E
         mov     bx, 7
         int     0x10
-        xor     ax, ax
-        mov     ds, ax
         popa
         ret
 
 text_good:
-        db      13, 10, "mini: good", 13, 10, 0
+        db      "mini: good", 13, 10, 0
 text_bad:
-        db      13, 10, "mini: cannot read", 13, 10, 0
+        db      "mini: lost", 13, 10, 0
 
         times   SECTOR_BYTES - 2 - ($ - $$) db 0
         dw      0xAA55
