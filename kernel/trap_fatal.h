@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The report of a fatal trap: what trap_explain found, and the facts it found it in,
- * within 25 lines, so that a screen shows them all. Takes no lock, no heap; bounded;
- * runs on the CPU's death stack.
+ * within 25 lines, so that a screen shows them all. Takes no lock, no heap; runs on the
+ * CPU's death stack; at most 10 million instructions, deaths on the way included
+ * (tests/bench/test_death_path.py counts them).
  */
 #ifndef PLINTH_KERNEL_TRAP_FATAL_H
 #define PLINTH_KERNEL_TRAP_FATAL_H

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Measures a build: guest instructions, bytes, BIOS calls, RAM lost. Never times.
 
-  bench.py [--build build] [--json FILE] [--update] [--profile MEM]
+  bench.py [--build build] [--json FILE] [--update] [--profile MEM] [--debug]
 
 Every number stands beside its goal, as "met" or "missed"; a missed goal is no failure.
 --json writes all numbers, those of every milestone too; --update rewrites the tables in
 docs/performance.md; --profile MEM tells instead what a boot with so much RAM spends its
-instructions on, by function.
+instructions on, by function; --debug tells how many seconds pass from the start of the
+debugger to its first prompt, the one number that is wall time and has no goal.
 Exit: 0 measured, 1 a boot did not reach a station or counts did not repeat, 2 wrong
 call.
 docs/performance.md says how each number is taken.
@@ -19,6 +20,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'bench'))
@@ -60,8 +62,15 @@ GOAL_CALLS = 8            # plus one a chunk
 GOAL_LOST, GOAL_LOST_PART = 7 * MIB, 0.0025
 REPEAT = 0.001
 FAULT_TEST = 'heap_faults_exact'
+GOAL_DEATH = 10_000_000   # kernel/trap_fatal.h
+# Deaths of which the path is counted, from an explained fault with walk and backtrace to
+# frame pointers in a circle: the longest backtrace there can be.
+DEATHS = (('page fault', 'die_text_write'), ('failed assertion', 'die_assert'),
+          ('all but one output dies, too', 'die_all_sinks'),
+          ('backtrace in a circle', 'die_circular_frames'))
+DEBUG_PLACES, DEBUG_RUNS = ('stage1', 'main'), 3
 # What the kernel measures itself: "# bench NAME=NUMBER UNIT[, NAME=NUMBER UNIT..]".
-GOALS_BY_NAME = {'heap_fault': GOAL_FAULT}
+GOALS_BY_NAME = {'heap_fault': GOAL_FAULT, 'recorder_line': 150}
 
 # What a tuned Linux needs for the nearest thing a program can ask of it, and Plinth's
 # budget for that thing; docs/performance.md says what each of the two does besides.
@@ -298,6 +307,36 @@ class Bench:
             raise BenchError(f"{', '.join(names)}: {result.problem}")
         return result
 
+    def death(self, name):
+        """Own instructions from a deadly test to the way out of the emulator."""
+        ways = [f"at=dies:{self.program.high('test_' + name):#x}",
+                f"at=over:{self.program.high('emulator_exit'):#x}"]
+        result = counter.counted(
+            self.setup('64M', 'max', config=f'kaslr=off test={name} exit=1'), self.plugin,
+            [f"start={L['STAGE1_PHYS']:#x}", *ways], to_end=True)
+        return result.station('over').own - result.station('dies').own
+
+    def deaths(self):
+        table = Table('The path of a death, instructions', 'death', 'number', 'bound', '')
+        for what, name in DEATHS:
+            count = self.death(name)
+            table.add(what, number(count), *at_most(count, GOAL_DEATH))
+            self.numbers[f'death {name}'] = count
+        return table
+
+    def debug_seconds(self):
+        """(place, seconds): the best of a few starts, with gdb left at its first prompt."""
+        for place in DEBUG_PLACES:
+            times = []
+            for _ in range(DEBUG_RUNS):
+                begin = time.monotonic()
+                subprocess.run(
+                    [sys.executable, os.path.join(ROOT, 'scripts', 'debug.py'), '--build',
+                     self.build, '--image', self.image, '--at', place, '--', '-batch'],
+                    check=True, capture_output=True, stdin=subprocess.DEVNULL)
+                times.append(time.monotonic() - begin)
+            yield place, min(times)
+
     def bios(self):
         table = Table('BIOS calls for the disk', 'disk', 'INT 13h calls', 'goal', '',
                       'sectors', 'sectors a call')
@@ -369,8 +408,8 @@ class Bench:
 
     def tables(self):
         for measure in (self.boots, self.flatness, self.frames, self.heap_fault,
-                        self.kernel_benches, self.bios, self.sizes, self.ram_lost,
-                        self.beside_linux):
+                        self.kernel_benches, self.deaths, self.bios, self.sizes,
+                        self.ram_lost, self.beside_linux):
             yield measure()
 
     def profile(self, mem, cpu=CRC):
@@ -435,12 +474,17 @@ def main():
     options.add_argument('--json')
     options.add_argument('--update', action='store_true')
     options.add_argument('--profile', metavar='MEM')
+    options.add_argument('--debug', action='store_true')
     options = options.parse_args()
     try:
         bench = Bench(options.build)
         if options.profile:
             for name, count in bench.profile(options.profile)[:40]:
                 print(f'{number(count):>14}  {name}')
+            return 0
+        if options.debug:
+            for place, seconds in bench.debug_seconds():
+                print(f'make debug AT={place}: {seconds:.1f} s to the prompt')
             return 0
         parts = []
         for table in bench.tables():

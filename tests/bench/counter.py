@@ -85,16 +85,17 @@ def build_plugin(folder):
     target = os.path.join(folder, 'count.so')
     if os.path.exists(target) and os.path.getmtime(target) > os.path.getmtime(source):
         return target
+    part = f'{target}.{os.getpid()}'     # two test workers may both find it missing
     compiler = os.environ.get('HOSTCC', 'gcc')
     command = [compiler, '-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC',
-               '-fvisibility=hidden', '-o', target + '.part', source]
+               '-fvisibility=hidden', '-o', part, source]
     try:
         done = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError:
         raise BenchError(f'{compiler} is not installed (HOSTCC names another)') from None
     if done.returncode:
         raise BenchError(f'{source} does not compile: {done.stderr.strip()}')
-    os.replace(target + '.part', target)
+    os.replace(part, target)
     return target
 
 

@@ -7,7 +7,6 @@ the host's tools; on QEMU's two machines and on Bochs.
 import os
 import re
 import subprocess
-import time
 
 import pytest
 
@@ -17,7 +16,7 @@ from bochs import Bochs, BochsSetup
 from broken_image import Break
 from disk_format import L, Image
 from machine import Setup
-from qemu import NOT_RECORDED, Qemu
+from qemu import Qemu
 from samples import SCRIPTS, image_tool
 
 PROMPT = r'^plinth> '
@@ -193,56 +192,6 @@ def test_another_build_is_not_named(story):
     names.build_id = bytes(20)
     assert re.search(r'RIP image\+0x[0-9a-f]+$', dead.headline(names))
     assert dead.headline(None) == dead.headline(names)
-
-
-# --- triple faults in places where nothing can explain itself
-
-def last_milestone(setup, rubbish):
-    """Lets the machine fault, boot again and fault again; what memory says of it."""
-    with Qemu(setup, rubbish_folder=rubbish, **LIMITS) as vm:
-        result = vm.finish()
-        time.sleep(0.3)
-        found = recorder.boots(vm.recorder_memory())
-        vm.pump(0)
-        return result, found, ktap.plain(vm.serial)
-
-
-PLACES = [
-    ('payload_load', None, 'memory map read'),
-    ('boot_tables_build', None, 'kernel loaded'),
-    ('long_mode_enter.sum', 64, 'long mode'), ('memmap_clean', None, 'kernel entry'),
-    ('slide_choose', None, 'map cleaned'), ('reloc_apply', None, 'tables built'),
-    ('trap_init', None, 'moved high'), ('symbols_init', None, 'identity gone'),
-    ('pmm_init', None, 'traps explained'), ('heap_init', None, 'frames ready'),
-    ('report_boot', None, 'heap ready'), ('monitor_run', None, 'prompt'),
-]
-
-
-@pytest.mark.parametrize('name, bits, milestone', PLACES, ids=[p[0] for p in PLACES])
-@pytest.mark.parametrize('machine, disk', [
-    MACHINES[0], pytest.param(*MACHINES[1], marks=pytest.mark.full)], ids=['pc', 'q35'])
-def test_triple_fault_anywhere(name, bits, milestone, machine, disk, build, rubbish,
-                               tmp_path):
-    image = Break(build).triple_fault(name, bits).save(tmp_path / 'broken.img')
-    setup = Setup(image, mem='64M', machine=machine, disk=disk, config='log=info',
-                  rubbish=True)
-    result, found, said = last_milestone(setup, rubbish)
-    assert result.reason == 'triple fault', result
-    words = f"ended without a word at '{milestone}'"
-    assert any(f'boot 1 {words}' in line for line in result.details), result
-    assert f'plinth: previous boot {words}\n' in said, result
-    if name in Break(build).kernel.symbols():
-        assert any(re.search(rf'the CPU stood at {name}\+0x', line)
-                   for line in result.details), result
-    assert any(boot.last_milestone == milestone for boot in found), found
-
-
-def test_triple_fault_before_the_recorder_opens(build, rubbish, tmp_path):
-    image = Break(build).triple_fault('cpu_check').save(tmp_path / 'broken.img')
-    setup = Setup(image, mem='64M', rubbish=True)
-    result, found, said = last_milestone(setup, rubbish)
-    assert result.reason == 'triple fault' and NOT_RECORDED in result.details, result
-    assert found == [] and 'previous boot' not in said
 
 
 # --- Bochs
