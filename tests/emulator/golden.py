@@ -26,7 +26,7 @@ WINDOWS = [(L['IMAGE_BASE'], 1 << 31, 'image')] + [
 SMALL = 0x1000
 REGISTERS = r'\b(r[abcd]x|r[sd]i|rbp|r8 |r9 |r1[0-5]) [0-9a-f]{16}'
 LOADER_FIELDS = (r'\b(EIP|RIP|ESP|RSP|CR[23]|R[A-D]X|RDI|expected|found|need|stage2|'
-                 r'manifest)=')
+                 r'manifest|LBA|chunks|bytes)=')
 
 
 def kind_of(match):

@@ -234,7 +234,10 @@ def payload_and_crumbs(scene):
 # --- what is done to a running machine
 
 def machine_check(vm):
+    """After `halt` the CPU stands at one place for good."""
     vm.wait_for(r'^plinth> ')
+    vm.send('halt\r')
+    vm.wait_for(r'^halted')
     vm.monitor('mce 0 1 0xb200000000000175 0x5 0x1000 0')
 
 
@@ -288,6 +291,8 @@ EARLY = [
                                    machine_options='max-ram-below-4g=32M')),
     Death('EA-07', 'null', code('memmap_clean', READ_NULL)),
     Death('EA-08', 'ud2', broken(lambda image: image.undefined('memmap_clean'))),
+    Death('EA-08', 'in_the_move', broken(lambda image: image.put(
+        image.kernel_offset('early_jump') + 3, b'\x0f\x0b'))),
     Death('EA-09', 'timer', code('memmap_clean', WAIT_OPEN)),
     Death('EA-10', 'no_slide', broken(lambda image: image.returns('slide_choose')),
           constructed=True),

@@ -325,18 +325,50 @@ def test_bochs_stops_at_each_break(private, kernel):
     assert len(stops) >= len(wanted)
 
 
-@pytest.mark.parametrize('at, cs_ip', [
-    ('stage1', '0000:7c00'), ('stage2', '0000:7e00'), ('protected', '0038:'),
-    ('longmode', '0008:'), ('early', '0008:0000000000'),
-    ('moved', '0008:ffffffff')])
-def test_bochs_stops_at_a_place(at, cs_ip, private):
-    out, _ = bochs(private, 'creg\nq\n', '--at', at)
+BOCHS_LOOKS = 'creg\nsreg\nr\nxp /1hx 0x7dfe\nxp /2wx 0x20000\nq\n'
+
+
+def bochs_values(out):
+    """What BOCHS_LOOKS shows, as numbers."""
+    def value(pattern):
+        return int(re.search(pattern, out)[1].replace('_', ''), 16)
+
+    table = re.search(r'idtr:base=0x(\w+), limit=0x(\w+)', out)
+    info = re.search(r'0x0+20000 <.*>:\s+0x(\w+)\s+0x(\w+)', out)
+    return {'cs': value(r'cs:0x(\w+)'), 'rip': value(r'rip: (\w+)'),
+            'cr0': value(r'CR0=0x(\w+)'), 'cr3': value(r'CR3=0x(\w+)'),
+            'efer': value(r'EFER=0x(\w+)'),
+            'idt': tuple(int(number, 16) for number in table.groups()),
+            'signature': value(r'0x0+7dfe <.*>:\s+0x(\w+)'),
+            'info': int(info[2] + info[1], 16)}
+
+
+@pytest.mark.parametrize('at', ['stage1', 'stage2', 'protected', 'longmode', 'early',
+                                'moved'])
+def test_bochs_stops_at_a_place(at, private, loader, kernel):
+    """Registers, tables and memory of each mode are what layout and ELF files say."""
+    out, _ = bochs(private, BOCHS_LOOKS, '--at', at, '--config', 'kaslr=off')
     has(r'Breakpoint 1, ', out)
-    has(rf'\[0x\w+\] {cs_ip}', out)
-    assert at != 'early' or '(low:early_main+0)' in out, out[-2000:]
-    pe, pg = 'PE' in out.partition('CR0')[2][:400], 'PG' in out.partition('CR0')[2][:60]
-    assert pe == (at not in ('stage1', 'stage2'))
-    assert pg == (at in ('longmode', 'early', 'moved'))
+    found = bochs_values(out)
+    rip, cs = {
+        'stage1': (L['STAGE1_PHYS'], 0), 'stage2': (L['STAGE2_PHYS'], 0),
+        'protected': (loader['head_main'], 0x38),
+        'longmode': (loader['long_mode_enter.long'], 8),
+        'early': (0x200000 + kernel['early_main'], 8),
+        'moved': (L['IMAGE_BASE'] + kernel['kernel_main'], 8)}[at]
+    assert (found['rip'], found['cs']) == (rip, cs)
+    assert found['signature'] == 0xAA55
+    real, long_mode = at in ('stage1', 'stage2'), at in ('longmode', 'early', 'moved')
+    assert found['cr0'] >> 31 == long_mode and found['cr0'] & 1 == (not real)
+    if real:
+        assert found['idt'] == (0, 0x3FF) and found['efer'] == found['info'] == 0
+    elif at in ('protected', 'longmode'):      # LIDT is the next instruction there
+        assert found['idt'] == (loader['idt32'], 20 * 8 - 1)
+    elif at == 'early':
+        assert found['idt'] == (L['MANIFEST_PHYS'] + L['MANIFEST_BYTES'], 256 * 16 - 1)
+    if long_mode:
+        assert found['efer'] == 0xD00 and found['info'] == L['BOOT_INFO_MAGIC']
+        assert (found['cr3'] == L['BOOT_PML4_PHYS']) == (at != 'moved')
 
 
 @pytest.mark.parametrize('kaslr', ['off', 'max', '7', '0x1234'])

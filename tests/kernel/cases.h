@@ -71,7 +71,7 @@
     /* deaths_twice_selftest.c */                                                      \
     T(die_panic_in_panic) T(die_fault_in_panic) T(die_in_end_hook)                     \
     T(die_panic_in_log) T(die_fault_in_log) T(die_all_sinks) T(die_in_explanation)     \
-    T(die_circular_frames) T(die_wild_frames)
+    T(die_circular_frames) T(die_wild_frames) T(die_report_overflow)
 
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_audit)                                                                     \

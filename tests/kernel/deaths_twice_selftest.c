@@ -118,6 +118,31 @@ void test_die_all_sinks(struct selftest *t)
     null_read();
 }
 
+/* The report runs over the end of its own stack: the guard below it stops that. */
+static NOINLINE u64 recurse(u64 depth)
+{
+    volatile u8 room[512];
+
+    room[depth % sizeof(room)] = (u8)depth;
+    return depth == 0 ? 0 : recurse(depth + 1) + room[depth % sizeof(room)];
+}
+
+static void sink_overflows(enum log_level level, const char *text, u64 bytes)
+{
+    (void)level;
+    (void)text;
+    if (sink_is_bad)
+        sink_is_bad = recurse(bytes) != 0;
+}
+
+void test_die_report_overflow(struct selftest *t)
+{
+    static const struct log_sink sink = {"bad", LOG_DEBUG, sink_overflows};
+
+    sink_go_bad(t, &sink);
+    null_read();
+}
+
 /* --- what the report reads is broken --- */
 
 /* The fault is explained by the heap's books, and the books are gone: the second fault
