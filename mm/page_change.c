@@ -144,12 +144,13 @@ enum status page_cursor_split(struct page_cursor *cursor, u64 page_bytes)
 
 /* --- merge --- */
 
-/* The leaf of `level` that the table's 512 entries could be; 0 when they could not. */
+/* The leaf of `level` that the table's 512 entries could be; 0 when they could not. Its
+ * A and D are collected after the flush, when they are final. */
 static pte_t merged_leaf(phys_t table, u32 level)
 {
     const pte_t *entry = table_at(table);
     pte_t first = pte_read(&entry[0]);
-    u64 phys = pte_phys(first, level - 1).raw, used = 0;
+    u64 phys = pte_phys(first, level - 1).raw;
     if (!pte_is_present(first) || !pte_is_leaf(first, level - 1) ||
         !IS_ALIGNED(phys, level_bytes(level)))
         return (pte_t){0};
@@ -158,10 +159,8 @@ static pte_t merged_leaf(phys_t table, u32 level)
         pte_t found = pte_read(&entry[i]);
         if ((found.raw ^ expected.raw) & ~PTE_USED)
             return (pte_t){0};
-        used |= found.raw & PTE_USED;
     }
-    return pte_leaf_make(phys_make(phys), pte_leaf_bits(first, level - 1) | used,
-                         level);
+    return pte_leaf_make(phys_make(phys), pte_leaf_bits(first, level - 1), level);
 }
 
 static void entry_merge(struct page_cursor *cursor, pte_t *entry, u32 level)

@@ -24,6 +24,10 @@ heap_test_SRC := $(HEAP_C) $(addprefix tests/host/heap_,world.c oracle.c mixture
 heap_modes_test_SRC := $(heap_test_SRC)
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 recorder_test_SRC := kernel/base/recorder.c
+page_table_test_SRC := $(addprefix mm/page_,table.c cursor.c unmap.c change.c walk.c verify.c) \
+	mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
+# The instructions that change the MMU are played by a world.
+page_table_test_FLAGS := -O2 -include tests/host/mmu_layout.h
 reloc_test_SRC := kernel/early/reloc.c
 string_test_SRC := tests/host/string_renamed.c
 symbols_test_SRC := kernel/symbols.c kernel/base/format.c
