@@ -26,7 +26,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
 	tsc.c backtrace.c exit.c last_words.c) \
 	$(addprefix mm/,ram.c page_ops.c page_table.c page_cursor.c page_unmap.c page_change.c \
-	page_walk.c page_verify.c tlb.c frame_table.c \
+	page_walk.c page_verify.c page_runs.c tlb.c frame_table.c \
 	pmm_init.c pmm.c pmm_stack.c pmm_tree.c pmm_area.c \
 	pmm_promise.c pmm_run.c pmm_refusal.c kernel_space.c fault.c \
 	memmap_explain.c memmap_text.c pmm_verify.c) \
@@ -38,7 +38,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix kernel/,frames_open.c trap.c trap_explain.c death.c high_check.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
-	report_json.c report_sums.c selftest.c symbols.c \
+	report_json.c report_map.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
 	tests/kernel/audit_selftest.c tests/kernel/bench_audit_selftest.c \
 	tests/kernel/fail_selftest.c tests/kernel/soak_selftest.c \

@@ -3,14 +3,12 @@
  * The boot report for programs: one line of JSON on COM1, made piece by piece, so that
  * it needs neither heap nor a buffer that a long memory map could overflow.
  */
-#include "kernel/base/format.h"
-#include "kernel/base/log.h"
-#include "kernel/base/string.h"
 #include "kernel/early/handover.h"
 #include "kernel/arch/cpu_features.h"
 #include "kernel/arch/instr.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/report.h"
+#include "kernel/report_map.h"
 #include "kernel/report_sums.h"
 #include "mm/frame_runs.h"
 #include "mm/heap.h"
@@ -19,16 +17,7 @@
 #include "mm/page_table.h"
 #include "mm/ram.h"
 
-static void put(const char *fmt, ...) PRINTF(1, 2);
-static void put(const char *fmt, ...)
-{
-    char text[LOG_LINE_BYTES];
-    va_list args;
-    va_start(args, fmt);
-    format_va(text, sizeof(text), fmt, args);
-    va_end(args);
-    log_echo_to("serial", text, strlen(text));
-}
+#define put json_put /* short: there are many */
 
 /* The comma between the members of a list. */
 static const char *comma(u32 index)
@@ -223,6 +212,8 @@ void report_json(void)
     put_maps();
     put_layout();
     put_windows();
+    put(",");
+    report_map_members();
     put_milestones();
     put_loader();
     put_memory();

@@ -86,14 +86,24 @@ static struct aperture *aperture_unused(void)
     return NULL;
 }
 
+/* The lowest address from virt on that is as far from a border of large pages as phys
+ * is, so that all the large pages that phys allows fit. */
+static u64 virt_in_step(u64 virt, u64 phys, u64 bytes)
+{
+    u64 page = bytes >= PAGE_1G_BYTES   ? PAGE_1G_BYTES
+               : bytes >= PAGE_2M_BYTES ? PAGE_2M_BYTES
+                                        : PAGE_BYTES;
+    return virt + ((phys - virt) & (page - 1));
+}
+
 static enum status aperture_add(u64 phys, u64 bytes, u64 bits, u64 *out)
 {
     struct aperture *aperture = aperture_unused();
-    u64 virt = APERTURE_BASE;
+    u64 virt = virt_in_step(APERTURE_BASE, phys, bytes);
     if (!aperture || bytes >= APERTURE_BYTES)
         return STATUS_NO_SPACE;
     for (u64 past; aperture_overlaps(virt, bytes, &past);)
-        virt = past;
+        virt = virt_in_step(past, phys, bytes);
     if (virt + bytes > APERTURE_BASE + APERTURE_BYTES)
         return STATUS_NO_SPACE;
     enum status status = page_table_map(&kernel_page_space, virt_make(virt),
@@ -130,10 +140,17 @@ static enum status window_map(phys_t phys, u64 bytes, u64 bits, u64 *out)
     return status;
 }
 
+static bool cache_is_for_devices(u64 cache)
+{
+    return cache == PAGE_CACHE_WB || cache == PAGE_CACHE_WT ||
+           cache == PAGE_CACHE_UC_MINUS || cache == PAGE_CACHE_UC ||
+           cache == PAGE_CACHE_WC;
+}
+
 enum status mmio_map(phys_t phys, u64 bytes, u64 cache, volatile void **out)
 {
     u64 virt = 0;
-    if (cache & ~(PTE_PCD | PTE_PWT))
+    if (!cache_is_for_devices(cache))
         return STATUS_INVALID;
     enum status status = window_map(phys, bytes, PTE_W | PTE_G | PTE_NX | cache, &virt);
     if (status == STATUS_OK)
