@@ -66,6 +66,9 @@ static void cpu_start(void)
     cpu->stack_bottom = cpu->stack_top - STACK_BYTES;
     percpu_init(cpu, 0);
     cpu_features_init();
+    struct config_value pcid;
+    if (config_find(handover.config, "pcid", &pcid) && config_is(&pcid, "off"))
+        control_pcid_off();
     control_init();
     gdt_init(cpu);
     trap_init();
@@ -170,7 +173,7 @@ static void config_word(const struct config_word *word, void *context)
     static const char *const known[] = {"kaslr",  "log",  "test",     "nonce",
                                         "report", "exit", "recorder", "break",
                                         "colour", "check", "heap",     "soak",
-                                        "seed",   "fail"};
+                                        "seed",   "fail", "pcid"};
     (void)context;
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
         if (config_is(&word->key, known[i]))
@@ -204,6 +207,9 @@ static void config_check_values(void)
     if (config_find(handover.config, "nonce", &value) &&
         !config_parse_u64(&value, &number))
         log_warn("configuration: nonce=%.*s is not a number; 0 is used",
+                 (int)MIN(value.bytes, 60UL), value.text);
+    if (config_find(handover.config, "pcid", &value) && !config_is(&value, "off"))
+        log_warn("configuration: pcid=%.*s is not off; PCIDs are used where present",
                  (int)MIN(value.bytes, 60UL), value.text);
     if (break_find_unknown(handover.config, &value))
         log_warn("configuration: break=%.*s is no break; ignored",

@@ -15,8 +15,9 @@ enum fault_verdict {
 };
 
 /* error_code: PF_... of kernel/arch/trap_frame.h. Only ring 0, not-present, not-fetch
- * faults are ever resolved. No lock, no sleep, no allocation beyond a promised frame.
- * Inside NMI, #MC, #DF or a death nothing is resolved. NO_MEMORY is for memory that is
+ * faults are ever given memory. No lock, no sleep, no allocation beyond a promised frame.
+ * Inside NMI, #MC, #DF or a death nothing is given. A fault of a translation older than
+ * rights that were given since is resolved anywhere. NO_MEMORY is for memory that is
  * not promised, which the kernel itself has none of. */
 enum fault_verdict fault_resolve(u64 address, u64 error_code);
 

@@ -206,6 +206,13 @@ void page_cursor_merge(struct page_cursor *cursor)
 
 /* --- protect --- */
 
+static u64 widenings;
+
+u64 page_table_widenings(void)
+{
+    return atomic_load_u64(&widenings);
+}
+
 static void protect_set(struct page_cursor *cursor, struct part part, u64 rights)
 {
     while (part.bytes != 0) {
@@ -220,6 +227,8 @@ static void protect_set(struct page_cursor *cursor, struct part part, u64 rights
             u64 lost = (was.raw ^ PTE_NX) & ~(rights ^ PTE_NX) & PTE_RIGHTS;
             if (lost != 0)
                 cursor_gather_leaf(cursor, part.virt, was.raw);
+            else
+                atomic_fetch_add_u64(&widenings, 1);
         } else {
             protect_set(cursor, part_below(&part, was, step), rights);
         }

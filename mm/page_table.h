@@ -163,6 +163,9 @@ void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out);
  * the fault itself has dropped, and the access may be tried again. */
 bool page_table_permits(u64 cr3, u64 virt, u64 error_code);
 
+/* How many leaves were given more rights since boot. */
+u64 page_table_widenings(void);
+
 /* The physical address behind a kernel address. STATUS_NOT_FOUND when it is not mapped.
  */
 MUST_USE enum status page_table_phys_of(virt_t virt, phys_t *out);

@@ -24,6 +24,7 @@
      PAT_ENTRY(7, TYPE_UC))
 
 u8 control_smap_on;
+static bool pcid_is_off;
 
 /* AM gives a program alignment checks when it asks for them; it never acts in ring 0.
  */
@@ -38,7 +39,13 @@ static u64 cr4_value(void)
     cr4 |= cpu_has(FEATURE_SMEP) ? CR4_SMEP : 0;
     cr4 |= cpu_has(FEATURE_SMAP) ? CR4_SMAP : 0;
     cr4 |= cpu_has(FEATURE_UMIP) ? CR4_UMIP : 0;
+    cr4 |= cpu_has(FEATURE_PCID) && !pcid_is_off ? CR4_PCIDE : 0;
     return cr4;
+}
+
+void control_pcid_off(void)
+{
+    pcid_is_off = true;
 }
 
 void control_expected(struct control_state *out)
@@ -57,9 +64,9 @@ void control_read(struct control_state *out)
     out->pat = rdmsr(MSR_PAT);
 }
 
-/* Entries 4..7 have no user yet, so a change of them alone needs no cache flush. When
- * firmware had changed 0..3, lines may be cached under the old types (SDM vol.
- * 3A, 12.12.4). */
+/* Nothing is mapped through entries 4..7 yet when a CPU gets here, so a change of them
+ * alone needs no cache flush. When firmware had changed 0..3, lines may be cached under
+ * the old types (SDM vol. 3A, 12.12.4). */
 static void pat_set(void)
 {
     u64 old = rdmsr(MSR_PAT);
@@ -88,7 +95,8 @@ void control_init(void)
                          : "memory", "cc");
         control_smap_on = 1;
     }
-    /* Through PGE off: drops GLOBAL entries that were cached under the old attributes.
+    /* PCIDE goes on only while CR3 says PCID 0 (SDM vol. 3A, 4.10.1): it holds an address
+     * and no cache type. Through PGE off: drops GLOBAL entries that were cached under the old attributes.
      */
     write_cr4(cr4 & ~CR4_PGE);
     write_cr4(cr4);

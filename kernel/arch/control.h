@@ -31,10 +31,15 @@ struct control_state {
     u64 pat;
 };
 
-/* Sets CR0, CR4, EFER and PAT of this CPU: WP, NX, SMEP, SMAP and UMIP where present,
- * GLOBAL pages, machine checks; FSGSBASE, PCID, LA57, protection keys and CET off.
- * Needs cpu_features_init. Interrupts off. */
+/* Sets CR0, CR4, EFER and PAT of this CPU: WP, NX, SMEP, SMAP, UMIP and PCID where
+ * present, GLOBAL pages, machine checks; FSGSBASE, LA57, protection keys and CET off.
+ * The kernel's own tables are PCID 0. Needs cpu_features_init, and in CR3 nothing but the
+ * address of the tables. Interrupts off. */
 void control_init(void);
+
+/* The choice that is left to the configuration, the same for all CPUs: PCIDs are not used
+ * even where they are present. Before the first control_init. */
+void control_pcid_off(void);
 
 /* What this CPU has now. Any context. */
 void control_read(struct control_state *out);

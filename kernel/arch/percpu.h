@@ -58,6 +58,8 @@ struct percpu {
     struct pmm_cpu *frames; /* mm/pmm_internal.h: this CPU's part of the allocator */
     u64 interrupt_count;
     u64 exception_count;
+    u64 spurious_address;    /* mm/fault.c: the last fault of an older translation, */
+    u64 spurious_widenings;  /* and how often rights had been given until then */
     struct tss tss;
     u64 gdt[GDT_ENTRIES] ALIGNED(16);
 };

@@ -97,7 +97,7 @@ void test_control_registers(struct selftest *t)
     CHECK_EQUAL(t, now.pat, expected.pat);
     CHECK(t, now.cr0 & CR0_WP);
     CHECK(t, now.cr4 & CR4_PGE);
-    CHECK(t, !(now.cr4 & (CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE)));
+    CHECK(t, !(now.cr4 & (CR4_LA57 | CR4_FSGSBASE)));
     CHECK_EQUAL(t, (now.cr4 & CR4_SMEP) != 0, cpu_has(FEATURE_SMEP));
     CHECK_EQUAL(t, (now.cr4 & CR4_SMAP) != 0, cpu_has(FEATURE_SMAP));
     CHECK_EQUAL(t, (now.cr4 & CR4_UMIP) != 0, cpu_has(FEATURE_UMIP));
