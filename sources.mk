@@ -46,7 +46,8 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c boot_selftest.c \
 	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \
 	heap_selftest.c heap_death_selftest.c kernel_stack_selftest.c \
-	page_table_selftest.c pmm_selftest.c recorder_selftest.c refusal_selftest.c \
+	page_table_selftest.c page_cursor_selftest.c pmm_selftest.c recorder_selftest.c \
+	refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)
 KERNEL_ASM := kernel/arch/entry.asm
 

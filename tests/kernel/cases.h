@@ -17,6 +17,9 @@
     T(upper_half_frozen) T(image_rights) T(stacks_guarded) T(text_tail) T(walker_sizes)\
     /* page_table_selftest.c */                                                        \
     T(map_unmap) T(map_refuses) T(mmio_map) T(firmware_map) T(phys_of)                 \
+    /* page_cursor_selftest.c */                                                       \
+    T(cursor_sizes) T(cursor_rights) T(cursor_tables) T(cursor_unchanged)              \
+    T(cache_types) T(mmio_access) T(fault_spurious) T(flush_reach)                     \
     /* audit_selftest.c */                                                             \
     T(audit_frames) T(audit_rights) T(audit_tables) T(audit_spaces)                    \
     /* fail_selftest.c */                                                              \
