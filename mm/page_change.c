@@ -19,9 +19,9 @@ static void entry_split(struct page_cursor *cursor, pte_t *entry, u32 level)
     do {
         u64 bits = pte_leaf_bits(was, level);
         phys_t phys = pte_phys(was, level);
-        for (u32 i = 0; i < TABLE_ENTRIES; i++)
-            table[i] = pte_leaf_make(phys_add(phys, i * level_bytes(level - 1)), bits,
-                                     level - 1);
+        pte_t leaf = pte_leaf_make(phys, bits, level - 1);
+        for (u32 i = 0; i < TABLE_ENTRIES; i++, leaf.raw += level_bytes(level - 1))
+            table[i] = leaf;
     } while (!atomic_compare_exchange_u64(&entry->raw, &was.raw,
                                           frame.raw | table_bits(cursor->space)));
     children_add(cursor->space, frame, TABLE_ENTRIES);
@@ -43,16 +43,26 @@ static u64 tables_to_cut(u64 virt, u64 bytes, u32 level)
     return count;
 }
 
-/* A table of 4 KiB entries that is full has no hole: only its count is looked at. */
-static bool table_is_full(const struct page_cursor *cursor, const struct part *below)
+/* The 4 KiB entries of a part. A table that is full has no hole: only its count is
+ * looked at. */
+static bool entries_are_mapped(const struct page_cursor *cursor,
+                               const struct part *part)
 {
-    return below->level == 1 && cursor->space->source->children &&
-           cursor->space->source->children(below->table) == TABLE_ENTRIES;
+    const pte_t *entry = part_entry(part);
+    u64 all = PTE_P;
+    if (cursor->space->source->children &&
+        cursor->space->source->children(part->table) == TABLE_ENTRIES)
+        return true;
+    for (u64 i = 0; i < part->bytes >> PAGE_SHIFT; i++)
+        all &= pte_read(&entry[i]).raw;
+    return all != 0;
 }
 
 enum status cursor_survey(const struct page_cursor *cursor, struct part part,
                           u64 *tables)
 {
+    if (part.level == 1)
+        return entries_are_mapped(cursor, &part) ? STATUS_OK : STATUS_NOT_FOUND;
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t entry = pte_read(part_entry(&part));
@@ -61,10 +71,8 @@ enum status cursor_survey(const struct page_cursor *cursor, struct part part,
         if (pte_is_leaf(entry, part.level)) {
             *tables += tables_to_cut(part.virt, step, part.level);
         } else {
-            struct part below = part_below(&part, entry, step);
-            enum status status = STATUS_OK;
-            if (!table_is_full(cursor, &below))
-                status = cursor_survey(cursor, below, tables);
+            enum status status = cursor_survey(cursor, part_below(&part, entry, step),
+                                               tables);
             if (status != STATUS_OK)
                 return status;
         }
@@ -135,10 +143,12 @@ enum status page_cursor_split(struct page_cursor *cursor, u64 page_bytes)
         return STATUS_INVALID;
     u32 target = page_bytes == PAGE_BYTES ? 1 : 2;
     page_cursor_commit(cursor);
+    if (cursor->top_level <= target)
+        return STATUS_OK;
     enum status status = cursor_reserve(cursor,
-                                        split_survey(cursor_whole(cursor), target));
+                                        split_survey(cursor_top(cursor), target));
     if (status == STATUS_OK)
-        split_down(cursor, cursor_whole(cursor), target);
+        split_down(cursor, cursor_top(cursor), target);
     return status;
 }
 
@@ -154,12 +164,10 @@ static pte_t merged_leaf(phys_t table, u32 level)
     if (!pte_is_present(first) || !pte_is_leaf(first, level - 1) ||
         !IS_ALIGNED(phys, level_bytes(level)))
         return (pte_t){0};
-    for (u32 i = 0; i < TABLE_ENTRIES; i++) {
-        pte_t expected = {first.raw + i * level_bytes(level - 1)};
-        pte_t found = pte_read(&entry[i]);
-        if ((found.raw ^ expected.raw) & ~PTE_USED)
+    u64 expected = first.raw, step = level_bytes(level - 1);
+    for (u32 i = 0; i < TABLE_ENTRIES; i++, expected += step)
+        if ((pte_read(&entry[i]).raw ^ expected) & ~PTE_USED)
             return (pte_t){0};
-    }
     return pte_leaf_make(phys_make(phys), pte_leaf_bits(first, level - 1), level);
 }
 
@@ -201,7 +209,7 @@ void page_cursor_merge(struct page_cursor *cursor)
 {
     page_cursor_commit(cursor);
     if (cursor->tables_go)
-        merge_up(cursor, cursor_whole(cursor));
+        merge_up(cursor, cursor_root(cursor));
 }
 
 /* --- protect --- */
@@ -213,6 +221,21 @@ u64 page_table_widenings(void)
     return atomic_load_u64(&widenings);
 }
 
+static void entry_protect(struct page_cursor *cursor, pte_t *entry, u64 virt,
+                          u64 rights)
+{
+    pte_t was = pte_read(entry);
+    while (!atomic_compare_exchange_u64(&entry->raw, &was.raw,
+                                        (was.raw & ~PTE_RIGHTS) | rights))
+        continue;
+    /* NX takes a right away, the others give one. */
+    u64 lost = (was.raw ^ PTE_NX) & ~(rights ^ PTE_NX) & PTE_RIGHTS;
+    if (lost == 0)
+        atomic_fetch_add_u64(&widenings, 1);
+    else if (!cursor->gather.all)
+        cursor_gather_leaf(cursor, virt, was.raw);
+}
+
 static void protect_set(struct page_cursor *cursor, struct part part, u64 rights)
 {
     while (part.bytes != 0) {
@@ -220,15 +243,7 @@ static void protect_set(struct page_cursor *cursor, struct part part, u64 rights
         pte_t *entry = part_entry(&part);
         pte_t was = pte_read(entry);
         if (pte_is_leaf(was, part.level)) {
-            while (!atomic_compare_exchange_u64(&entry->raw, &was.raw,
-                                                (was.raw & ~PTE_RIGHTS) | rights))
-                continue;
-            /* NX takes a right away, the others give one. */
-            u64 lost = (was.raw ^ PTE_NX) & ~(rights ^ PTE_NX) & PTE_RIGHTS;
-            if (lost != 0)
-                cursor_gather_leaf(cursor, part.virt, was.raw);
-            else
-                atomic_fetch_add_u64(&widenings, 1);
+            entry_protect(cursor, entry, part.virt, rights);
         } else {
             protect_set(cursor, part_below(&part, was, step), rights);
         }
@@ -242,12 +257,13 @@ enum status page_cursor_protect(struct page_cursor *cursor, u64 rights)
     if ((rights & ~PTE_RIGHTS) || !cursor_bits_are_good(cursor, rights))
         return STATUS_INVALID;
     page_cursor_commit(cursor);
-    enum status status = cursor_survey(cursor, cursor_whole(cursor), &tables);
+    enum status status = cursor_survey(cursor, cursor_top(cursor), &tables);
     if (status == STATUS_OK)
         status = cursor_reserve(cursor, tables);
     if (status != STATUS_OK)
         return status;
-    cursor_cut(cursor, cursor_whole(cursor));
-    protect_set(cursor, cursor_whole(cursor), rights);
+    if (tables != 0)
+        cursor_cut(cursor, cursor_top(cursor));
+    protect_set(cursor, cursor_top(cursor), rights);
     return STATUS_OK;
 }

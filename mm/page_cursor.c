@@ -45,6 +45,21 @@ static const struct window *window_find(bool user, u64 virt, u64 bytes)
     return NULL;
 }
 
+/* Goes down as long as one table holds all of the range. */
+static void cursor_descend(struct page_cursor *cursor)
+{
+    struct part part = cursor_root(cursor);
+    for (;;) {
+        u64 step = part_step(&part);
+        pte_t entry = pte_read(part_entry(&part));
+        if (step != part.bytes || !pte_is_table(entry, part.level))
+            break;
+        part = part_below(&part, entry, step);
+    }
+    cursor->top = part.table;
+    cursor->top_level = part.level;
+}
+
 static void cursor_start(struct page_cursor *cursor, struct page_space *space,
                          virt_t virt, u64 bytes, u32 flags)
 {
@@ -58,6 +73,7 @@ static void cursor_start(struct page_cursor *cursor, struct page_space *space,
     cursor->dead_count = 0;
     tlb_gather_init(&cursor->gather);
     cursor->lock_flags = spin_lock_irqsave(&space->lock);
+    cursor_descend(cursor);
 }
 
 enum status page_cursor_open(struct page_cursor *cursor, struct page_space *space,
@@ -100,10 +116,14 @@ void page_cursor_commit(struct page_cursor *cursor)
 {
     tlb_gather_flush(&cursor->gather);
     if (cursor->dying)
-        cursor_sweep(cursor, cursor_whole(cursor));
-    cursor->dying = false;
+        cursor_sweep(cursor,
+                     cursor->dying_above ? cursor_root(cursor) : cursor_top(cursor));
     for (u32 i = 0; i < cursor->dead_count; i++)
         dead_table_end(cursor, i);
+    /* The top may have gone. */
+    if (cursor->dead_count != 0 || (cursor->dying && cursor->dying_above))
+        cursor_descend(cursor);
+    cursor->dying = false;
     cursor->dead_count = 0;
 }
 
@@ -207,10 +227,22 @@ static u64 tables_below(const struct page_space *space, u64 virt, u64 phys, u64 
     return count;
 }
 
+/* The 4 KiB entries of a part; true when there is nothing in them. */
+static bool entries_are_empty(const struct part *part)
+{
+    const pte_t *entry = part_entry(part);
+    u64 any = 0;
+    for (u64 i = 0; i < part->bytes >> PAGE_SHIFT; i++)
+        any |= pte_read(&entry[i]).raw;
+    return any == 0;
+}
+
 /* STATUS_OK when nothing is in the range; *tables is what mapping phys there takes. */
 static enum status map_survey(const struct page_cursor *cursor, struct part part,
                               u64 phys, u64 *tables)
 {
+    if (part.level == 1)
+        return entries_are_empty(&part) ? STATUS_OK : STATUS_EXISTS;
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t entry = pte_read(part_entry(&part));
@@ -229,10 +261,22 @@ static enum status map_survey(const struct page_cursor *cursor, struct part part
     return STATUS_OK;
 }
 
+static void entries_fill(const struct part *part, u64 phys, u64 bits)
+{
+    pte_t *entry = part_entry(part);
+    for (u64 i = 0; i < part->bytes >> PAGE_SHIFT; i++)
+        atomic_store_u64(&entry[i].raw, (phys + i * PAGE_BYTES) | bits);
+}
+
 /* An empty table may stand where a large page would fit: the leaves go into it then. */
 static void map_fill(struct page_cursor *cursor, struct part part, u64 phys, u64 bits)
 {
     int added = 0;
+    if (part.level == 1) {
+        entries_fill(&part, phys, bits);
+        children_add(cursor->space, part.table, (int)(part.bytes >> PAGE_SHIFT));
+        return;
+    }
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t *entry = part_entry(&part);
@@ -265,12 +309,12 @@ enum status page_cursor_map(struct page_cursor *cursor, phys_t phys, u64 bits)
     /* What an unmap before this one took may still be cached. */
     page_cursor_commit(cursor);
     u64 tables = 0;
-    enum status status = map_survey(cursor, cursor_whole(cursor), phys.raw, &tables);
+    enum status status = map_survey(cursor, cursor_top(cursor), phys.raw, &tables);
     if (status == STATUS_OK)
         status = cursor_reserve(cursor, tables);
     if (status != STATUS_OK)
         return status;
     bits |= cursor->space->user ? PTE_P : PTE_P | PTE_USED;
-    map_fill(cursor, cursor_whole(cursor), phys.raw, bits);
+    map_fill(cursor, cursor_top(cursor), phys.raw, bits);
     return STATUS_OK;
 }

@@ -38,6 +38,9 @@ struct page_cursor {
     struct page_space *space;
     u64 virt, bytes; /* the range */
     u64 lock_flags;
+    phys_t
+        top; /* the lowest table that the range lies in wholly, and its level: where */
+    u32 top_level;  /* every step starts, but for those that look at the table above */
     bool tables_go; /* empty tables of this window are given back */
     bool local;     /* leaves of this window are never GLOBAL */
 
@@ -45,7 +48,8 @@ struct page_cursor {
     u64 spare_count;
 
     struct tlb_gather gather;
-    bool dying; /* entries without P wait for the flush */
+    bool dying;       /* entries without P wait for the flush... */
+    bool dying_above; /* ...and the top itself may be one that goes */
     page_leaf_fn each;
     void *context;
     u32 dead_count;

@@ -43,7 +43,12 @@ static inline struct part part_below(const struct part *part, pte_t entry, u64 s
                          step};
 }
 
-static inline struct part cursor_whole(const struct page_cursor *cursor)
+/* The whole range: below the lowest table that covers it, or below the root. */
+static inline struct part cursor_top(const struct page_cursor *cursor)
+{
+    return (struct part){cursor->top, cursor->top_level, cursor->virt, cursor->bytes};
+}
+static inline struct part cursor_root(const struct page_cursor *cursor)
 {
     return (struct part){cursor->space->root, 4, cursor->virt, cursor->bytes};
 }

@@ -163,7 +163,7 @@ void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out);
  * the fault itself has dropped, and the access may be tried again. */
 bool page_table_permits(u64 cr3, u64 virt, u64 error_code);
 
-/* How many leaves were given more rights since boot. */
+/* Changes since boot that gave a leaf more rights, or left them as they were. */
 u64 page_table_widenings(void);
 
 /* The physical address behind a kernel address. STATUS_NOT_FOUND when it is not mapped.

@@ -38,8 +38,23 @@ static bool table_dies(const struct page_cursor *cursor, const struct part *part
     return step == level_bytes(part->level) || part_is_all(cursor, below);
 }
 
+/* The 4 KiB entries of a part; all of them are leaves. */
+static void entries_mark(struct page_cursor *cursor, const struct part *part)
+{
+    pte_t *entry = part_entry(part);
+    for (u64 i = 0; i < part->bytes >> PAGE_SHIFT; i++) {
+        u64 was = atomic_fetch_and_u64(&entry[i].raw, ~PTE_P);
+        if (!cursor->gather.all)
+            cursor_gather_leaf(cursor, part->virt + i * PAGE_BYTES, was);
+    }
+}
+
 static void unmap_mark(struct page_cursor *cursor, struct part part)
 {
+    if (part.level == 1) {
+        entries_mark(cursor, &part);
+        return;
+    }
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t *entry = part_entry(&part);
@@ -83,9 +98,29 @@ static void subtree_free(struct page_cursor *cursor, phys_t table, u32 level, u6
     cursor_table_free(cursor, table);
 }
 
+static void entries_sweep(struct page_cursor *cursor, const struct part *part)
+{
+    pte_t *entry = part_entry(part);
+    u64 count = part->bytes >> PAGE_SHIFT;
+    for (u64 i = 0; i < count; i++) {
+        pte_t was = pte_read(&entry[i]);
+        atomic_store_u64(&entry[i].raw, 0);
+        if (cursor->each)
+            cursor->each(virt_make(part->virt + i * PAGE_BYTES), pte_phys(was, 1),
+                         PAGE_BYTES, cursor->context);
+    }
+    children_add(cursor->space, part->table, -(int)count);
+}
+
+/* Of a table that stays, what lies in the range has died: its leaves, or tables below.
+ */
 void cursor_sweep(struct page_cursor *cursor, struct part part)
 {
     int gone = 0;
+    if (part.level == 1) {
+        entries_sweep(cursor, &part);
+        return;
+    }
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t *entry = part_entry(&part);
@@ -112,15 +147,17 @@ enum status page_cursor_unmap(struct page_cursor *cursor, page_leaf_fn each,
 {
     u64 tables = 0;
     page_cursor_commit(cursor);
-    enum status status = cursor_survey(cursor, cursor_whole(cursor), &tables);
+    enum status status = cursor_survey(cursor, cursor_top(cursor), &tables);
     if (status == STATUS_OK)
         status = cursor_reserve(cursor, tables);
     if (status != STATUS_OK)
         return status;
-    cursor_cut(cursor, cursor_whole(cursor));
+    if (tables != 0)
+        cursor_cut(cursor, cursor_top(cursor));
     cursor->each = each;
     cursor->context = context;
     cursor->dying = true;
-    unmap_mark(cursor, cursor_whole(cursor));
+    cursor->dying_above = cursor->tables_go && part_is_all(cursor, cursor_top(cursor));
+    unmap_mark(cursor, cursor->dying_above ? cursor_root(cursor) : cursor_top(cursor));
     return STATUS_OK;
 }

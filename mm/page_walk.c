@@ -112,11 +112,12 @@ static bool table_for_each(const struct iteration *it, u64 table_phys, u32 level
         return true;
     for (u32 slot = 0; slot < TABLE_ENTRIES; slot++) {
         u64 entry = atomic_load_u64(&table[slot]);
+        if (entry == 0)
+            continue;
         u64 virt = above.virt + slot * level_bytes(level);
         if (level == 4 && slot >= TABLE_ENTRIES / 2)
             virt |= 0xFFFF000000000000;
-        if (entry == 0 || virt > it->last ||
-            virt + (level_bytes(level) - 1) < it->first)
+        if (virt > it->last || virt + (level_bytes(level) - 1) < it->first)
             continue;
         struct pt_leaf here = {
             .virt = virt,

@@ -79,7 +79,8 @@
 #define SELFTEST_BENCH_LIST(T)                                                         \
     T(bench_audit)                                                                     \
     T(bench_heap_fault) T(bench_frames) T(bench_heap) T(bench_stack)                   \
-    T(bench_page_ops) T(bench_recorder)
+    T(bench_page_ops) T(bench_recorder)                                                \
+    T(bench_map) T(bench_split) T(bench_dump) T(bench_flush)
 
 /* As long as the configuration says; only when named. soak_selftest.c */
 #define SELFTEST_LONG_LIST(T) T(soak)
