@@ -52,11 +52,19 @@ static const struct boot_info *boot_info(void)
     return &handover.info;
 }
 
+static void pcid_choose(void)
+{
+    struct config_value value;
+    if (config_find(handover.config, "pcid", &value) && config_is(&value, "off"))
+        control_pcid_off();
+}
+
 /* CPU 0's own block: stacks first, so that no trap ever runs on a stack without a
  * guard. */
 static void cpu_start(void)
 {
     struct percpu *cpu = &percpu_boot;
+    pcid_choose();
     tss_set_ist(cpu, IST_DOUBLE_FAULT, stack_slot_top(STACK_SLOT_DOUBLE_FAULT));
     tss_set_ist(cpu, IST_NMI, stack_slot_top(STACK_SLOT_NMI));
     tss_set_ist(cpu, IST_MACHINE_CHECK, stack_slot_top(STACK_SLOT_MACHINE_CHECK));
@@ -66,9 +74,6 @@ static void cpu_start(void)
     cpu->stack_bottom = cpu->stack_top - STACK_BYTES;
     percpu_init(cpu, 0);
     cpu_features_init();
-    struct config_value pcid;
-    if (config_find(handover.config, "pcid", &pcid) && config_is(&pcid, "off"))
-        control_pcid_off();
     control_init();
     gdt_init(cpu);
     trap_init();
