@@ -50,7 +50,7 @@ static bool entries_are_mapped(const struct page_cursor *cursor,
 {
     const pte_t *entry = part_entry(part);
     u64 all = PTE_P;
-    if (cursor->space->source->children &&
+    if (part->bytes >= PAGE_2M_BYTES / 4 && cursor->space->source->children &&
         cursor->space->source->children(part->table) == TABLE_ENTRIES)
         return true;
     for (u64 i = 0; i < part->bytes >> PAGE_SHIFT; i++)
@@ -238,6 +238,12 @@ static void entry_protect(struct page_cursor *cursor, pte_t *entry, u64 virt,
 
 static void protect_set(struct page_cursor *cursor, struct part part, u64 rights)
 {
+    if (part.level == 1) {
+        pte_t *entry = part_entry(&part);
+        for (u64 i = 0; i < part.bytes >> PAGE_SHIFT; i++)
+            entry_protect(cursor, &entry[i], part.virt + i * PAGE_BYTES, rights);
+        return;
+    }
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t *entry = part_entry(&part);

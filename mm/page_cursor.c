@@ -45,19 +45,22 @@ static const struct window *window_find(bool user, u64 virt, u64 bytes)
     return NULL;
 }
 
-/* Goes down as long as one table holds all of the range. */
+/* Goes down as long as one table holds all of the range: as long as its first and its
+ * last page differ in no bit that chooses the entry. */
 static void cursor_descend(struct page_cursor *cursor)
 {
-    struct part part = cursor_root(cursor);
-    for (;;) {
-        u64 step = part_step(&part);
-        pte_t entry = pte_read(part_entry(&part));
-        if (step != part.bytes || !pte_is_table(entry, part.level))
+    u64 differ = cursor->virt ^ (cursor->virt + cursor->bytes - 1);
+    phys_t table = cursor->space->root;
+    u32 level = 4;
+    for (; level > 1 && differ < level_bytes(level); level--) {
+        pte_t entry = pte_read(
+            &table_at(table)[virt_slot(virt_make(cursor->virt), level)]);
+        if (!pte_is_table(entry, level))
             break;
-        part = part_below(&part, entry, step);
+        table = phys_make(entry.raw & PTE_FRAME_MASK);
     }
-    cursor->top = part.table;
-    cursor->top_level = part.level;
+    cursor->top = table;
+    cursor->top_level = level;
 }
 
 static void cursor_start(struct page_cursor *cursor, struct page_space *space,
@@ -114,6 +117,10 @@ static void dead_table_end(struct page_cursor *cursor, u32 index)
 
 void page_cursor_commit(struct page_cursor *cursor)
 {
+    bool waiting = cursor->gather.all || cursor->gather.count != 0 || cursor->dying ||
+                   cursor->dead_count != 0;
+    if (!waiting)
+        return;
     tlb_gather_flush(&cursor->gather);
     if (cursor->dying)
         cursor_sweep(cursor,

@@ -348,15 +348,12 @@ static bool set_knows(u32 space, u32 set, u64 offset)
     return false;
 }
 
-/* A program's arena is asked for in its own space, whoever runs. */
-bool mmu_knows(u64 virt)
+bool mmu_knows(u32 space, u64 virt)
 {
-    for (u32 space = 0; space < MMU_SPACES; space++) {
-        u64 offset = virt - mmu_arena(space);
-        for (u32 set = 0; offset < MMU_ARENA_BYTES && set <= PCIDS; set++)
-            if (set_knows(space, set, offset))
-                return true;
-    }
+    u64 offset = virt - mmu_arena(space);
+    for (u32 set = 0; offset < MMU_ARENA_BYTES && set <= PCIDS; set++)
+        if (set_knows(space, set, offset))
+            return true;
     return false;
 }
 

@@ -56,8 +56,9 @@ struct mmu_result {
 /* One access at the privilege of the space: a program's in its arena, else the
  * kernel's. A fault drops what the CPU knew of the address, as on silicon. */
 struct mmu_result mmu_touch(u64 virt, enum mmu_access access);
-/* True while any PCID knows a translation of this page. */
-bool mmu_knows(u64 virt);
+/* True while any PCID knows a translation of this page in the arena of the space. The two
+ * programs' arenas have the same addresses. */
+bool mmu_knows(u32 space, u64 virt);
 
 /* Runs once, before the next full flush takes effect: what a CPU may do until then. */
 void mmu_before_flush(void (*other)(void *), void *context);

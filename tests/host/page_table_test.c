@@ -118,7 +118,7 @@ static void test_mmu_is_stale(void **state)
     raw_entry(0, 0)->raw -= PAGE_BYTES;
     mmu_switch(0, false);
     assert_int_equal(unmap(0, 0, 2), STATUS_OK);
-    assert_false(mmu_knows(at(0, 1).raw));
+    assert_false(mmu_knows(0, at(0, 1).raw));
     mmu_close();
 }
 
@@ -266,7 +266,7 @@ static void count_leaf(virt_t virt, phys_t phys, u64 bytes, void *context)
     u64 *pages = context;
     (void)phys;
     for (u64 done = 0; done < bytes; done += PAGE_BYTES)
-        if (mmu_knows(virt.raw + done))
+        if (mmu_knows(0, virt.raw + done))
             fail_msg("V:%#lx is given away before its flush", virt.raw + done);
     *pages += bytes >> PAGE_SHIFT;
 }
@@ -597,7 +597,7 @@ static void give(virt_t virt, phys_t phys, u64 bytes, void *context)
         if ((word & PTE_FRAME_MASK) != phys.raw + i * PAGE_BYTES)
             fail_msg("V:%#lx is given as P:%#lx, the oracle says %#lx", virt.raw,
                      phys.raw, word);
-        if (mmu_knows(virt.raw + i * PAGE_BYTES))
+        if (mmu_knows(given->place->space, virt.raw + i * PAGE_BYTES))
             fail_msg("V:%#lx is given away before its flush", virt.raw);
     }
     given->pages += pages;
