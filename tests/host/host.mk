@@ -18,14 +18,14 @@ config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
 HEAP_C := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c \
-	_verify.c) $(addprefix mm/page_,table.c cursor.c unmap.c change.c) \
+	_verify.c) $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c) \
 	kernel/base/site.c kernel/base/format.c
 heap_test_SRC := $(HEAP_C) $(addprefix tests/host/heap_,world.c oracle.c mixture.c)
 heap_modes_test_SRC := $(heap_test_SRC)
 log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
 recorder_test_SRC := kernel/base/recorder.c
-page_table_test_SRC := $(addprefix mm/page_,table.c cursor.c unmap.c change.c walk.c verify.c) \
-	mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
+page_table_test_SRC := $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c \
+	walk.c verify.c) mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
 # The instructions that change the MMU are played by a world.
 page_table_test_FLAGS := -O2 -include tests/host/mmu_layout.h
 reloc_test_SRC := kernel/early/reloc.c
