@@ -96,8 +96,8 @@ void control_init(void)
         control_smap_on = 1;
     }
     /* PCIDE goes on only while CR3 says PCID 0 (SDM vol. 3A, 4.10.1): it holds an address
-     * and no cache type. Through PGE off: drops GLOBAL entries that were cached under the old attributes.
-     */
+     * and no cache type. Through PGE off: drops GLOBAL entries that were cached under the
+     * old attributes. */
     write_cr4(cr4 & ~CR4_PGE);
     write_cr4(cr4);
 }
