@@ -17,8 +17,9 @@ static void audit_measure(struct selftest *t, enum audit_depth depth, const char
     audit_run(depth, NULL, NULL, &sums);
     u64 ticks = rdtsc() - start;
     CHECK_EQUAL(t, sums.findings, 0);
-    selftest_note("bench %s=%lu instructions for %lu entries and %lu frames", name, ticks,
-                  sums.entries, sums.frames);
+    selftest_note("bench %s=%lu instructions", name, ticks);
+    selftest_note("%s: %lu entries and %lu frames compared", name, sums.entries,
+                  sums.frames);
 }
 
 /* Every area opened: blocks of one area are taken until there are no more. */
