@@ -18,6 +18,7 @@
 
 /* On a screen of 25 rows this many callers fit below a page fault's report. */
 #define SCREEN_CALLERS 6
+#define LOG_RECORDS    8
 
 static bool exit_wanted;
 
@@ -112,20 +113,58 @@ void death_backtrace_print(const struct death_place *place)
         caller_print(&callers[i], true, &printed);
 }
 
+/* Not to the screen, where the report must stay whole; the lines that it showed stand
+ * there already. Not to the recorder either: it has kept them. */
+static void ports_print(const char *text)
+{
+    (void)log_echo_to("serial", text, strlen(text));
+    (void)log_echo_to("e9", text, strlen(text));
+}
+
+/* A record may hold several lines, or a part of one. Each begins with a mark, so that
+ * nobody takes it for something said now. */
+static void log_record_print(enum log_level level, const char *text)
+{
+    static bool headed;
+    char line[LOG_LINE_BYTES + 8];
+
+    if (!headed)
+        ports_print(
+            "  last lines of the log, with a star those that were not shown:\n");
+    headed = true;
+    while (*text != '\0') {
+        u64 bytes = 0;
+
+        while (text[bytes] != '\0' && text[bytes] != '\n')
+            bytes++;
+        format(line, sizeof(line), "  %c %.*s\n", level > log_level_now() ? '*' : '|',
+               (int)bytes, text);
+        ports_print(line);
+        text += bytes + (text[bytes] == '\n');
+    }
+}
+
+void death_end_print(enum code code)
+{
+    char name[CODE_NAME_BYTES];
+
+    log_before_death(LOG_RECORDS, log_record_print);
+    code_name(code, name);
+    log_print("  explained in docs/errors/%s.md\n", name);
+}
+
 /* A panic has no frame of saved registers; what still means something is printed. */
 static void panic_detail(void *argument)
 {
     const struct panic_facts *facts = argument;
     struct death_place place = {facts->rip, facts->rbp, 0};
-    char name[CODE_NAME_BYTES];
 
     log_print("  cr0 %016lx cr2 %016lx cr3 %016lx\n", read_cr0(), read_cr2(),
               read_cr3());
     log_print("  cr4 %016lx efer %03lx CPU %u, trap depth %u\n", read_cr4(),
               rdmsr(MSR_EFER), percpu_or_boot()->index, percpu_or_boot()->trap_depth);
     death_backtrace_print(&place);
-    code_name(facts->code, name);
-    log_print("  explained in docs/errors/%s.md\n", name);
+    death_end_print(facts->code);
 }
 
 static void hook_stop(const struct panic_facts *facts)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The hooks of kernel/base/panic for a kernel that stands: registers and backtrace of a
- * death, and the way out after it.
+ * The hooks of kernel/base/panic for a kernel that stands: registers, backtrace and
+ * last log lines of a death, and the way out after it.
  */
 #ifndef PLINTH_KERNEL_DEATH_H
 #define PLINTH_KERNEL_DEATH_H
 
+#include "kernel/base/codes.h"
 #include "kernel/base/types.h"
 
 /* Adds the hooks. Once, before anything that can die; needs nothing. */
@@ -26,5 +27,9 @@ struct death_place {
 /* Prints the functions that lead to a place, nearest first. The first few go to every
  * sink, the rest, if any, to COM1 alone. Any context. */
 void death_backtrace_print(const struct death_place *place);
+
+/* The end of a report: the last lines of the log, those of a level that no output showed
+ * with a star, to COM1 and port E9; the page that explains the code, to all. */
+void death_end_print(enum code code);
 
 #endif

@@ -219,7 +219,6 @@ static void report(void *unused)
     const struct trap_frame *frame = fatal.frame;
     const struct trap_explanation *explanation = &fatal.explanation;
     struct death_place place = {frame->rip, frame->rbp, frame->rsp};
-    char name[CODE_NAME_BYTES];
 
     (void)unused;
     explain();
@@ -234,8 +233,7 @@ static void report(void *unused)
     if (explanation->cause[0] != '\0')
         log_print("  likely: %s\n", explanation->cause);
     death_backtrace_print(&place);
-    code_name(explanation->code, name);
-    log_print("  explained in docs/errors/%s.md\n", name);
+    death_end_print(explanation->code);
     panic_leave();
 }
 

@@ -32,6 +32,7 @@ static struct {
     u64 hz;
     u64 head; /* where the next record goes */
     u64 tail; /* the oldest record */
+    u64 life; /* where the first death's report begins, once dying is set */
     u32 sink_count;
     const struct log_sink *sinks[LOG_SINK_MAX];
     const struct log_sink *active; /* writing now */
@@ -327,7 +328,39 @@ u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
 
 void log_enter_death(void)
 {
+    if (atomic_load_u32(&log.dying) == 0)
+        log.life = log.head;
     atomic_store_u32(&log.dying, 1);
+}
+
+/* Moves on to the next whole record that ends before the death. What a torn one has left
+ * is passed byte by byte. */
+static bool lived_record(u64 *position, struct record *record)
+{
+    for (; (int64_t)(log.life - *position) > 0; (*position)++)
+        if (ring_record(*position, record) && record->level <= LOG_DEBUG &&
+            record->bytes <= LOG_LINE_BYTES &&
+            record->bytes <= log.life - *position - sizeof(*record))
+            return true;
+    return false;
+}
+
+void log_before_death(u32 most, void (*visit)(enum log_level level, const char *text))
+{
+    char text[LOG_LINE_BYTES + 1];
+    struct record record;
+    u32 count = 0;
+
+    for (u64 at = log.tail; lived_record(&at, &record); count++)
+        at += sizeof(record) + record.bytes;
+    for (u64 at = log.tail; lived_record(&at, &record); count--) {
+        if (count <= most) {
+            ring_copy_out(at + sizeof(record), text, record.bytes);
+            text[record.bytes] = '\0';
+            visit((enum log_level)record.level, text);
+        }
+        at += sizeof(record) + record.bytes;
+    }
 }
 
 const char *log_drop_active_sink(void)

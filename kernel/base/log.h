@@ -84,8 +84,14 @@ void log_set_clock(u64 hz);
  * NUL-terminated and cut to out_bytes - 1, into out; 0 at the end. */
 u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level);
 
-/* For panic.c: from now on the lock is waited for only a bounded time. */
+/* For panic.c: from now on the lock is waited for only a bounded time, and what is logged
+ * is the report. */
 void log_enter_death(void);
+
+/* For that report: visits the last records from before the death, oldest first, of any
+ * level. Takes no lock, skips what is torn, reads nothing but the ring. Only after
+ * log_enter_death. */
+void log_before_death(u32 most, void (*visit)(enum log_level level, const char *text));
 
 /* For panic.c: if a sink is writing at this moment, it is never used again; its name,
  * or NULL. */

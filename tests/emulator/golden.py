@@ -56,6 +56,7 @@ def flags_of(match):
 
 # In this order: what comes earlier is out of the way of what follows.
 RULES = [
+    (r'(^  last lines of the log, .*:\n)(  [|*] .*\n)+', r'\1  | <lines>\n'),
     (r'\b[0-9a-f]{40}\b', '<build-id>'),
     (r'^\[[t ]*[\d.]+\] ', '[time] '),
     (LOADER_FIELDS + r'[0-9A-F]+', r'\1=#'),

@@ -94,6 +94,25 @@ def test_death(name, image, rubbish):
         assert 'PML4[' in result.serial, result
 
 
+def test_last_log_lines(image, rubbish):
+    """What no output showed is told by the report; the screen keeps its headline."""
+    setup = Setup(image, mem='64M', config='test=die_assert log=info', rubbish=True)
+    with Qemu(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish) as vm:
+        result = vm.finish()
+        screen, e9 = vm.screen(), vm.e9()
+    for text in (result.serial, e9):
+        above, _, report = text.replace('\r', '').partition('plinth: AS-01')
+        assert 'nobody saw this' not in above
+        told = report.partition('  last lines of the log')[2]
+        told, _, end = told.partition('  explained in docs/errors/AS-01.md')
+        *seen, hidden = told.splitlines()[1:]
+        assert end and len(seen) >= 7, report
+        assert re.fullmatch(r'  \* \[ *\d+\.\d+\] nobody saw this', hidden), report
+        for line in seen:
+            assert line.startswith('  | ') and line[4:] in above, line
+    assert 'last lines of the log' not in screen and 'plinth: AS-01' in screen, screen
+
+
 @pytest.mark.parametrize('name', ['die_null', 'die_assert', 'die_stack_overflow'])
 def test_death_leaves_the_emulator(name, image, rubbish):
     setup = Setup(image, mem='64M', config=f'test={name} exit=1', rubbish=True)

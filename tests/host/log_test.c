@@ -268,6 +268,56 @@ static void test_drop_and_full_table(void **state)
     assert_int_equal(room, LOG_SINK_MAX - 2);
 }
 
+static char last[4][LOG_LINE_BYTES + 1];
+static u32 last_count;
+
+static void keep(enum log_level level, const char *text)
+{
+    (void)level;
+    assert_true(last_count < 4);
+    strcpy(last[last_count++], text);
+}
+
+/* Spoils the head of the record that holds a text, as a writer that was cut off leaves it.
+ */
+extern char __data_start[], _end[];
+__attribute__((no_sanitize("address", "undefined"))) static void tear(const char *text)
+{
+    volatile char *found = NULL;
+
+    for (volatile char *at = __data_start + 8; at + strlen(text) < _end; at++) {
+        u64 i = 0;
+
+        while (text[i] != '\0' && at[i] == text[i])
+            i++;
+        if (text[i] == '\0' && (u8)at[-8] == 0x1D && (u8)at[-7] == 0xA5)
+            found = at - 8;
+    }
+    assert_non_null(found);
+    found[0] = 0;
+}
+
+/* The last lines of all levels, without a torn one and without the report itself. */
+static void test_before_death(void **state)
+{
+    (void)state;
+    log_set_level(LOG_INFO);
+    log_print("one\n");
+    log_print("two\n");
+    log_debug("three");
+    log_print("torn here\n");
+    log_print("four");
+    log_enter_death();
+    log_print("the report\n");
+    log_enter_death();
+    tear("torn here\n");
+    log_before_death(3, keep);
+    assert_int_equal(last_count, 3);
+    assert_string_equal(last[0], "two\n");
+    assert_non_null(strstr(last[1], "three\n"));
+    assert_string_equal(last[2], "four");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_echo),
         cmocka_unit_test(test_sink_that_logs),
         cmocka_unit_test(test_drop_and_full_table),
+        cmocka_unit_test(test_before_death),
     };
 
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
