@@ -16,7 +16,7 @@ STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.
 EARLY_C := $(addprefix kernel/early/,early.c handover.c slide.c bump.c tables.c reloc.c \
 	console.c boot_recorder.c check.c traps.c explain.c walk.c) mm/memmap.c \
-	kernel/arch/vectors.c kernel/instruction.c \
+	kernel/arch/vectors.c kernel/arch/exit.c kernel/instruction.c \
 	$(addprefix kernel/base/,config.c format.c string.c crc32c.c recorder.c break.c)
 EARLY_ASM := kernel/early/jump.asm kernel/early/trap_entry.asm
 
@@ -24,7 +24,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c refusal.c cpu_hooks.c) \
 	kernel/base/site.c \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
-	tsc.c backtrace.c exit.c last_words.c) \
+	tsc.c backtrace.c last_words.c) \
 	$(addprefix mm/,ram.c page_ops.c page_table.c page_cursor.c page_map.c \
 	page_unmap.c page_change.c \
 	page_walk.c page_verify.c page_runs.c tlb.c frame_table.c \

@@ -333,8 +333,8 @@ void log_enter_death(void)
     atomic_store_u32(&log.dying, 1);
 }
 
-/* Moves on to the next whole record that ends before the death. What a torn one has left
- * is passed byte by byte. */
+/* Moves on to the next whole record that ends before the death. What a torn one has
+ * left is passed byte by byte. */
 static bool lived_record(u64 *position, struct record *record)
 {
     for (; (int64_t)(log.life - *position) > 0; (*position)++)

@@ -84,8 +84,8 @@ void log_set_clock(u64 hz);
  * NUL-terminated and cut to out_bytes - 1, into out; 0 at the end. */
 u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level);
 
-/* For panic.c: from now on the lock is waited for only a bounded time, and what is logged
- * is the report. */
+/* For panic.c: from now on the lock is waited for only a bounded time, and what is
+ * logged is the report. */
 void log_enter_death(void);
 
 /* For that report: visits the last records from before the death, oldest first, of any

@@ -3,7 +3,9 @@
  * Last words before the move: straight to COM1, port E9 and VGA text memory through the
  * identity map. Used for nothing but deaths.
  */
+#include "kernel/arch/exit.h"
 #include "kernel/arch/instr.h"
+#include "kernel/base/config.h"
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
 #include "kernel/boot/layout.h"
@@ -100,11 +102,19 @@ void early_death_begin(enum early_code code, const struct death_spot *spot,
     text_put("\n");
 }
 
+/* Before boot_info was believed there is no configuration to ask. */
+NORETURN void early_leave(void)
+{
+    if (handover.info.magic == BOOT_INFO_MAGIC && config_flag(handover.config, "exit"))
+        emulator_exit(false);
+    for (;;)
+        halt_forever();
+}
+
 NORETURN void early_death_end(enum early_code code)
 {
     early_print("  explained in docs/errors/EA-%02d.md\n", code);
-    for (;;)
-        halt_forever();
+    early_leave();
 }
 
 NORETURN void early_die(enum early_code code, const char *fmt, ...)

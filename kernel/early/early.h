@@ -45,6 +45,9 @@ void early_death_begin(enum early_code code, const struct death_spot *spot,
                        const char *sentence);
 void early_print(const char *fmt, ...) PRINTF(1, 2);
 NORETURN void early_death_end(enum early_code code);
+/* The end alone: out of the emulator when the configuration says exit=1, else a halt.
+ */
+NORETURN void early_leave(void);
 
 /* Only text that the caller keeps in .text, and nothing into the recorder: for an image
  * whose constants may not be there. */

@@ -101,7 +101,7 @@ NORETURN void early_trap(const struct early_frame *frame)
             early_print("plinth: EA-%02u trap %lu at V:%lx, CR2 V:%lx, while the death "
                         "above was told\n",
                         EA_EXCEPTION, story.vector, frame->rip, story.cr2);
-        halt_forever();
+        early_leave();
     }
     early_explain(&story);
 

@@ -116,8 +116,23 @@ def test_last_log_lines(image, rubbish):
 @pytest.mark.parametrize('name', ['die_null', 'die_assert', 'die_stack_overflow'])
 def test_death_leaves_the_emulator(name, image, rubbish):
     setup = Setup(image, mem='64M', config=f'test={name} exit=1', rubbish=True)
-    result = boot(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish)
+    with Qemu(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish) as vm:
+        result = vm.finish()
+        assert vm.ended == 'bad', vm.ended
     assert result.reason == f'died {DEADLY[name]}', result
+
+
+@pytest.mark.parametrize('config, ended', [('exit=1', 'bad'), ('exit=0', None)])
+@pytest.mark.parametrize('code', ['EA-02', 'EA-08'])
+def test_early_death_leaves_the_emulator(code, config, ended, build, rubbish, tmp_path):
+    image = Break(build)
+    image = image.returns('memmap_clean', -22) if code == 'EA-02' else \
+        image.undefined('memmap_clean')
+    setup = Setup(image.save(tmp_path / 'broken.img'), mem='64M', config=config,
+                  rubbish=True)
+    with Qemu(setup, wall=90, cpu_seconds=45, rubbish_folder=rubbish) as vm:
+        result = vm.finish()
+        assert result.reason == f'died {code}' and vm.ended == ended, (result, vm.ended)
 
 
 @pytest.mark.parametrize('machine', ['pc', 'q35'])
