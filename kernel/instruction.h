@@ -17,6 +17,7 @@ enum instruction_map { MAP_ONE_BYTE, MAP_0F, MAP_0F38, MAP_0F3A };
 /* Register numbers as encoded: 0 RAX .. 15 R15. */
 #define REGISTER_NONE 0xFF
 #define REGISTER_RSP  4
+#define REGISTER_RBP  5
 #define REGISTER_RSI  6
 #define REGISTER_RDI  7
 

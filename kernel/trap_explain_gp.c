@@ -23,6 +23,10 @@
 #define OPCODE_MOV_TO_DR 0x23
 #define OPCODE_GROUP_6   0x00 /* LLDT, LTR */
 #define OPCODE_GROUP_7   0x01 /* LGDT, LIDT, XSETBV */
+#define OPCODE_MOVAPS    0x28 /* and MOVAPD; 29: to memory */
+#define OPCODE_MOVNTPS   0x2B
+#define OPCODE_GROUP_15  0xAE /* reg 0: FXSAVE, 1: FXRSTOR */
+#define VECTOR_ALIGN     16
 
 struct evidence {
     const struct trap_frame *frame;
@@ -109,6 +113,43 @@ static bool explain_operand(const struct evidence *evidence,
         format(out->cause, sizeof(out->cause),
                "a corrupted or uninitialised pointer: bits 63..47 of an address must "
                "be equal");
+    return true;
+}
+
+static bool wants_alignment(const struct instruction *instruction)
+{
+    u8 opcode = instruction->opcode;
+
+    return instruction->map == MAP_0F &&
+           ((opcode & ~1) == OPCODE_MOVAPS || opcode == OPCODE_MOVNTPS ||
+            (opcode == OPCODE_GROUP_15 && (instruction->reg & 7) <= 1));
+}
+
+/* The ABI keeps each frame on a border of 16 bytes; compilers rely on it. */
+static bool explain_alignment(const struct evidence *evidence,
+                              struct trap_explanation *out)
+{
+    const struct instruction *instruction = &evidence->instruction;
+    char operand[OPERAND_TEXT_BYTES];
+    u64 address, rbp = evidence->frame->rbp;
+
+    if (!evidence->read || !instruction->has_memory || instruction->rip_relative ||
+        instruction->segment != 0 || !wants_alignment(instruction))
+        return false;
+    address = instruction_address(instruction, evidence->registers);
+    if (address % VECTOR_ALIGN == 0)
+        return false;
+    instruction_operand_text(instruction, operand);
+    out->code = CODE_GP_06;
+    format(out->sentence, sizeof(out->sentence),
+           "memory operand %s = V:%016lx is not aligned to 16 bytes, as its "
+           "instruction wants it, in %s",
+           operand, address, evidence->who);
+    if ((instruction->base == REGISTER_RSP || instruction->base == REGISTER_RBP) &&
+        rbp % VECTOR_ALIGN != 0)
+        format(out->cause, sizeof(out->cause),
+               "a misaligned stack: RBP V:%016lx is %lu off a border of 16 bytes", rbp,
+               rbp % VECTOR_ALIGN);
     return true;
 }
 
@@ -234,6 +275,7 @@ void trap_explain_protection(const struct trap_frame *frame,
     if (frame->error_code != 0) {
         explain_selector(&evidence, out);
     } else if (!explain_target(&evidence, out) && !explain_operand(&evidence, out) &&
+               !explain_alignment(&evidence, out) &&
                !explain_register(&evidence, out)) {
         out->code = frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_06;
         format(out->sentence, sizeof(out->sentence),

@@ -209,6 +209,23 @@ void test_die_long_instruction(struct selftest *t)
     must_not_return(t);
 }
 
+/* A function whose frame is off by eight, with a local that must be aligned. */
+void test_die_misaligned_stack(struct selftest *t)
+{
+    __asm__ volatile("andq $-16, %%rsp\n\t"
+                     "pushq $0\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "pushq %%rbp\n\t"
+                     "movq %%rsp, %%rbp\n\t"
+                     "subq $512, %%rsp\n\t"
+                     "1: fxsave (%%rsp)"
+                     :
+                     :
+                     : "rax", "memory");
+    must_not_return(t);
+}
+
 /* No stack to push a frame on: the exception becomes a double fault. */
 void test_die_stack_gone(struct selftest *t)
 {
