@@ -4,6 +4,7 @@ import re
 
 from places import PAGE
 
+SECOND = ' (second set)'   # behind the titles of Set: blind
 BEGIN, END = '<!-- museum: begin -->', '<!-- museum: end -->'
 ROW = re.compile(r'^\| \[([\w-]+)\]\([^)]*\) \|.*\| (named|partly|not named) \|', re.M)
 
@@ -29,26 +30,40 @@ def without(bug):
     return f'QEMU: {on_qemu}<br>Bochs: {on_bochs}'
 
 
-def score(verdicts):
-    count = {rank: sum(v.rank == rank for v in verdicts)
+def count(rows):
+    """The score of table lines."""
+    ranks = {rank: sum(found == rank for _, found in ROW.findall('\n'.join(rows)))
              for rank in ('named', 'partly', 'not named')}
-    caught = sum(bool(v.caught_by) for v in verdicts)
-    return (f'{len(verdicts)} bugs: {count["named"]} named, {count["partly"]} partly, '
-            f'{count["not named"]} not named; {caught} caught by the ordinary suite')
+    caught = sum(not line.endswith('| nothing |') for line in rows)
+    return (f'{len(rows)} bugs: {ranks["named"]} named, {ranks["partly"]} partly, '
+            f'{ranks["not named"]} not named; {caught} caught by the ordinary suite')
 
 
-def table(verdicts):
-    lines = [score(verdicts) + '.', '',
-             '| bug | the mistake | without help | what is said | verdict | caught by |',
-             '|---|---|---|---|---|---|']
-    for verdict in verdicts:
-        bug = verdict.bug
-        says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
-        lines.append(
-            f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | {cell(bug.title)} | '
+def score(rows):
+    """One line for each set that has rows."""
+    blind = [line for line in rows if SECOND in line]
+    first = [line for line in rows if SECOND not in line]
+    lines = [count(first)] if first else []
+    if blind:
+        lines.append('second set, written without knowledge of the messages: '
+                     + count(blind))
+    return lines
+
+
+def row(verdict):
+    bug = verdict.bug
+    says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
+    return (f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | '
+            f'{cell(bug.title)}{SECOND if bug.set == "blind" else ""} | '
             f'{without(bug)} | {says} | {verdict.rank} | '
             f'{", ".join(verdict.caught_by[:3]) or "nothing"} |')
-    return '\n'.join(lines)
+
+
+def table(rows):
+    return '\n'.join([*(f'{line}.\n' for line in score(rows)),
+                      '| bug | the mistake | without help | what is said | verdict '
+                      '| caught by |',
+                      '|---|---|---|---|---|---|', *rows])
 
 
 def read():
@@ -64,9 +79,13 @@ def published():
         return {}
 
 
-def update(verdicts):
+def update(verdicts, names):
+    """Renews the rows of the verdicts; others stay while their bug is in names."""
     text = read()
     head, rest = text.split(BEGIN)
-    tail = rest.split(END)[1]
+    old, tail = rest.split(END)
+    rows = {found[1]: line for line in old.split('\n') if (found := ROW.match(line))}
+    rows.update({verdict.bug.name: row(verdict) for verdict in verdicts})
+    lines = [rows[name] for name in names if name in rows]
     with open(PAGE, 'w', encoding='utf-8') as file:
-        file.write(f'{head}{BEGIN}\n{table(verdicts)}\n{END}{tail}')
+        file.write(f'{head}{BEGIN}\n{table(lines)}\n{END}{tail}')

@@ -14,6 +14,7 @@ the one before. patch(1) skips all of it.
   Config          the boot configuration; test=all unless said otherwise
   Named           what must be said, a regular expression per line; one is enough
   Test            what the ordinary suite has against it: build, boot, self-test names
+  Set             blind: written, with its Named lines, without knowledge of the messages
 """
 import os
 import re
@@ -25,8 +26,10 @@ import machine
 
 FOLDER = os.path.dirname(os.path.realpath(__file__))
 ONCE = ('Title', 'Story', 'Threads', 'Without-QEMU', 'Without-Bochs', 'Test')
-OPTIONAL = ('Config',)
+OPTIONAL = ('Config', 'Set')
 MANY = ('Run', 'Named')
+# Those written beside the messages, and those written without them: scored apart.
+SETS = ('first', 'blind')
 SETUPS = {'qemu': machine.Setup, 'bochs': bochs.BochsSetup}
 THREAD = re.compile(r'[\w.-]+/[\w.-]+#\d+$')
 # A machine of this size is large enough for every self-test but one, and boots quickly.
@@ -65,6 +68,7 @@ class Bug:
     config: str = 'test=all'
     named: tuple = ()
     tests: tuple = ()
+    set: str = 'first'
 
     def naming(self, text):
         """The first line that names the bug, or None."""
@@ -137,6 +141,9 @@ def fill(bug, head):
     bug.without = {'qemu': one['Without-QEMU'], 'bochs': one['Without-Bochs']}
     bug.tests = tuple(word.strip() for word in one['Test'].split(','))
     bug.config = one.get('Config', bug.config)
+    bug.set = one.get('Set', bug.set)
+    if bug.set not in SETS:
+        raise ValueError(f'Set: {bug.set}: one of {", ".join(SETS)}')
     bug.runs = tuple(parse_run(value) for name, value in head if name == 'Run')
     if bug.runs and all(run.hidden for run in bug.runs):
         raise ValueError('Run: hidden on every machine; expected one where it shows')
