@@ -91,7 +91,7 @@ def test_each_set_has_its_score(tmp_path, monkeypatch):
     monkeypatch.setattr(page, 'PAGE', str(path))
     page.update([verdict('b', 'named', ['boot'], 'first'),
                  verdict('c', 'partly', [], 'blind'),
-                 verdict('gone', 'named', ['boot'], 'first')], ['b', 'c'])
+                 verdict('gone', 'named', ['boot'], 'first')], ['a', 'b', 'c'])
     page.update([verdict('a', 'not named', ['boot'], 'blind')], ['a', 'b', 'c'])
     text = path.read_text()
     assert page.published() == {'a': 'not named', 'b': 'named', 'c': 'partly'}
