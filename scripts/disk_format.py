@@ -320,9 +320,9 @@ def manifest_faults(slot):
     head = MANIFEST.unpack(slot)
     wanted = (MANIFEST.bytes + head['entry_count'] * ENTRY.bytes
               + head['chunk_count'] * 4)
-    faults = [(name, expected, head[name]) for name, expected in (
-        ('magic', L['MANIFEST_MAGIC']), ('version', L['DISK_FORMAT_VERSION']),
-        ('manifest_bytes', wanted), ('chunk_bytes', L['CHUNK_BYTES']))
+    faults = [(name, form(expected), form(head[name])) for name, expected, form in (
+        ('magic', L['MANIFEST_MAGIC'], hex), ('version', L['DISK_FORMAT_VERSION'], str),
+        ('manifest_bytes', wanted, str), ('chunk_bytes', L['CHUNK_BYTES'], str))
         if head[name] != expected]
     if wanted > L['MANIFEST_BYTES']:
         return faults + [('manifest_bytes', f"at most {L['MANIFEST_BYTES']}", wanted)]

@@ -384,7 +384,7 @@ BITES = [
     (L['MBR_PARTITIONS'] + 8, 'partition-start'),
     (0x200 + HEAD.bytes + 5, 'mbr-head-crc'),
     (0x200 + HEAD.fields['body_bytes'][0], 'head-body-bytes'),
-    (0x200 + HEAD.fields['uuid'][0], 'head-uuid'),
+    (0x200 + HEAD.fields['uuid'][0], 'mbr-uuid'),
     (L['DISK_STAGE2_BODY'] + 9, 'head-body-crc'),
     (L['DISK_STAGE2_BODY'] + BODY_BYTES - 1, 'head-body-crc'),
     (L['DISK_STAGE2_BODY'] + BODY_BYTES, 'body-rest'),
@@ -415,6 +415,27 @@ BITES = [
 def test_check_finds_one_flipped_bit(offset, rule, image):
     flip(image, offset)
     assert rule in bad_rules(image)
+
+
+def test_check_finds_a_uuid_of_another_content(image):
+    data = bytearray(image.read_bytes())
+    for base in BASES:
+        data[base + 0x200 + HEAD.fields['uuid'][0]] ^= 1
+        data[base + L['MBR_UUID']] ^= 1
+        crc = crc32c(data[base + 0x200:base + 0x200 + L['STAGE2_HEAD_BYTES']])
+        struct.pack_into('<I', data, base + L['MBR_HEAD_CRC'], crc)
+    image.write_bytes(data)
+    assert 'head-uuid' in bad_rules(image)
+
+
+@pytest.mark.parametrize('offset, rules', [
+    (0x132000, {'chunks'}), (L['DISK_LEAST_BYTES'] - 1, {'payload-padding'}),
+    (L['DISK_STAGE2_BODY'] + 9, {'head-body-crc', 'copy-body'}),
+    (0x20005, {'gap'})], ids=range(4))
+def test_one_flipped_bit_does_not_count_for_the_uuid(offset, rules, image):
+    flip(image, offset)
+    assert bad_rules(image) == rules
+    assert '-    head-uuid                not judged' in image_tool('check', image)[1]
 
 
 @pytest.mark.parametrize('field', [0x0B, 0x18, 0x1A])
@@ -478,6 +499,25 @@ def test_check_with_both_manifests_damaged(image):
 def test_check_of_a_cut_image(size, image):
     image.write_bytes(image.read_bytes()[:size])
     assert 'image-size' in bad_rules(image)
+
+
+def test_check_says_where_a_cut_image_ends(image):
+    image.write_bytes(image.read_bytes()[:0x120800])
+    out = image_tool('check', '--quiet', image)[1]
+    bad = [line for line in out.splitlines() if 'the file ends at byte 0x120800' in line]
+    words = {line.split()[1] + ' ' + line.split()[2] for line in bad}
+    assert {'payload kernel.elf', 'chunks kernel.elf'} <= words, out
+
+
+def test_check_names_both_bytes_of_copies_that_differ(image):
+    flip(image, SECOND + 0x7FFF)
+    assert 'byte 0x107fff differs from the first copy: 00 there, 01 here' in image_tool(
+        'check', image)[1]
+
+
+def test_check_shows_a_magic_in_hex(image):
+    poke(image, L['DISK_MANIFEST'], bytes(4))
+    assert f"magic {L['MANIFEST_MAGIC']:#x}" in image_tool('check', image)[1]
 
 
 def test_check_of_a_longer_file(image):
