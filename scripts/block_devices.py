@@ -12,8 +12,11 @@ import re
 import stat
 from dataclasses import dataclass, field
 
-# What a stick never is: RAM disks, mapper and RAID devices, drives for media of their own.
-NO_DISKS = re.compile(r'(ram|zram|dm-|md|sr|fd|nbd|mtdblock)\d*')
+# What a stick never is.
+KINDS = {'ram': 'a RAM disk', 'zram': 'a RAM disk', 'dm-': 'a volume (LVM or encryption)',
+         'md': 'a RAID', 'sr': 'a CD drive', 'fd': 'a floppy drive',
+         'nbd': 'a network drive', 'mtdblock': 'flash memory of the board'}
+NO_DISKS = re.compile(f'({"|".join(KINDS)})\\d*')
 
 
 @dataclass
@@ -125,6 +128,25 @@ class System:
                 if number and number == self.read(here, part, 'dev'):
                     return disk, part
         return None, None
+
+    def kind(self, path):
+        """In words, what a path is that is no disk."""
+        number = self.number_of(path)
+        for name in self.names(self.sys_root, 'block') if number else ():
+            found = NO_DISKS.fullmatch(name)
+            if found and number == self.read(self.sys_root, 'block', name, 'dev'):
+                return KINDS[found[1]]
+        mode = os.stat(path).st_mode
+        return ('a file' if stat.S_ISREG(mode) else 'a directory' if stat.S_ISDIR(mode)
+                else 'a character device' if stat.S_ISCHR(mode) else 'something else')
+
+    def is_backing(self, disk, path):
+        """Whether a loop device shows this very file."""
+        file = self.read(self.sys_root, 'block', disk.name, 'loop', 'backing_file')
+        try:
+            return bool(file) and os.path.samefile(file, path)
+        except OSError:
+            return False
 
     def number_of(self, path):
         status = os.stat(path)

@@ -7,18 +7,34 @@ import struct
 import sys
 
 import disk_format as fmt
-from disk_format import BASES, L
+import recorder
+from disk_format import BASES, CONFIG, L
 
 STEP = 1 << 20
 BLKFLSBUF, BLKRRPART = 0x1261, 0x125F   # linux/fs.h
-# What changes on a good stick: `image.py set`, and recorder=disk.
-CHANGEABLE = [(base + L['DISK_CONFIG'], base + L['DISK_MANIFEST'], 'the configuration')
-              for base in BASES] + [
-    (L['DISK_RECORDER'], L['DISK_RECORDER'] + L['RECORDER_BYTES'], 'a recorded death')]
 
 
 class StickError(Exception):
     """One line for the user."""
+
+
+def good_config(slot):
+    text = fmt.config_text(slot)
+    return text is not None and not any(slot[CONFIG.bytes + len(text):])
+
+
+def good_recorder(slot):
+    return bool(recorder.boots(slot)) or not any(slot)
+
+
+# What changes on a good stick, by `image.py set` and recorder=disk: where, what, and
+# whether its bytes are such a change or damage.
+CHANGEABLE = [(base + begin, base + end, what, good) for base in BASES
+              for begin, end, what, good in (
+                  (L['DISK_CONFIG'], L['DISK_MANIFEST'], 'the configuration',
+                   good_config),
+                  (L['DISK_RECORDER'], L['DISK_RECORDER'] + L['RECORDER_BYTES'],
+                   'the recorder', good_recorder))]
 
 
 class Progress:
@@ -106,20 +122,23 @@ def read_all(path, count):
 
 
 def differences(wanted, found):
-    """(byte, what it is) for each place that differs; what may change is named, and
-    everything else is None."""
-    for begin, end, what in CHANGEABLE:
-        if wanted[begin:end] != found[begin:end]:
-            yield begin, what
+    """(byte, words, whether it is damage) for each place that differs."""
+    for begin, end, what, good in CHANGEABLE:
+        if wanted[begin:end] == found[begin:end]:
+            continue
+        if good(found[begin:end]):
+            yield begin, f'{what} differs, which is no damage', False
+        else:
+            yield begin, f'{what} differs and breaks its own rules', True
     wanted, found = bytearray(wanted), bytearray(found)
-    for begin, end, _ in CHANGEABLE:
+    for begin, end, *_ in CHANGEABLE:
         wanted[begin:end] = found[begin:end] = bytes(end - begin)
     for at in range(0, len(wanted), STEP):
         mine, theirs = wanted[at:at + STEP], found[at:at + STEP]
         if mine != theirs:
             first = next(i for i, pair in enumerate(zip(mine, theirs))
                          if pair[0] != pair[1])
-            yield at + first, None
+            yield at + first, 'differs from the image', True
 
 
 def reread_table(handle):

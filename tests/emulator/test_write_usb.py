@@ -265,6 +265,17 @@ def test_verify_forgives_a_changed_configuration(call, computer, image):
     assert code == 0 and 'the configuration differs, which is no damage' in out
 
 
+@pytest.mark.parametrize('at', [base + L[name] + 40 for base in BASES
+                                for name in ('DISK_CONFIG', 'DISK_RECORDER')])
+def test_verify_forgives_no_damage_in_slots_that_change(at, call, computer, image):
+    path = written_stick(call, computer, image)
+    with open(path, 'r+b') as file:
+        file.seek(at)
+        file.write(b'\x5a')
+    code, out, _ = call('--verify', path, image)
+    assert code == 1 and 'differs and breaks its own rules' in out and 'BAD, 1 ' in out
+
+
 def test_verify_of_a_short_disk(call, computer, image):
     path = written_stick(call, computer, image)
     os.truncate(path, 3 * MIB)
@@ -273,7 +284,40 @@ def test_verify_of_a_short_disk(call, computer, image):
     assert call('--verify', path)[0] == 1
 
 
-@pytest.mark.parametrize('words', [(), ('--verify', 'a', 'b', 'c')])
+def test_an_image_without_a_device_is_a_wrong_call(call, computer, image):
+    code, out, errors = call(image)
+    assert code == 2 and computer.node('sdb') in out and 'no DEVICE given' in errors
+    assert call('--list', image)[0] == 0
+
+
+def test_the_source_is_not_the_target(call, computer, image, tmp_path):
+    computer.add('sdc', '8:32', 1, 8 * MIB // 512, '')
+    node = computer.node('sdc')
+    assert call(image, node, answer='8.4 MB\n')[0] == 0
+    code, _, errors = call(node, node, answer='8.4 MB\n')
+    assert code == 2 and 'it is the disk that would be written' in errors
+    computer.add('loop3', '7:3', 0, SIZE // 512, '')
+    computer.put('sys/block/loop3/loop/backing_file', image)
+    link = tmp_path / 'link.img'
+    link.symlink_to(image)
+    code, _, errors = call('--loop', link, computer.node('loop3'),
+                           answer=SIZE_TEXT + '\n')
+    assert code == 2 and 'a loop device of this very file' in errors
+
+
+def test_the_end_of_input_is_no_answer(call, computer, image):
+    code, _, errors = call(image, computer.node('sdb'))
+    assert code == 2 and 'the input ended before' in errors
+
+
+def test_what_is_no_disk_is_named(call, computer, image, tmp_path):
+    computer.add('zram0', '252:0', 0, SIZE // 512, '')
+    assert 'not a disk but a RAM disk' in call(image, computer.node('zram0'))[2]
+    assert 'not a disk but a directory' in call(image, tmp_path)[2]
+
+
+@pytest.mark.parametrize('words', [(), ('--verify', 'a', 'b', 'c'),
+                                   ('--list', '--verify', 'a'), ('--list', 'a', 'b')])
 def test_wrong_calls(words, call):
     code, _, errors = call(*words)
     assert code == 2 and len(errors.splitlines()) == 1
