@@ -8,16 +8,18 @@
 #include "mm/page_table.h"
 
 /* Giving more rights is not flushed: a CPU that holds the old translation faults once,
- * and the fault has dropped it. Once: the same address again with no right given since
- * is something else. Reads only; any context. */
+ * and the fault has dropped it. Once: the same address of the same space again, with no
+ * right given since, is something else; so this CPU remembers the last. Any context. */
 static bool fault_is_spurious(u64 address, u64 error_code)
 {
     struct percpu *cpu = percpu();
-    u64 widenings = page_table_widenings();
-    if (widenings == 0 || !page_table_permits(read_cr3(), address, error_code))
+    u64 widenings = page_table_widenings(), cr3 = read_cr3();
+    if (widenings == 0 || !page_table_permits(cr3, address, error_code))
         return false;
-    if (cpu->spurious_address == address && cpu->spurious_widenings == widenings)
+    if (cpu->spurious_address == address && cpu->spurious_cr3 == cr3 &&
+        cpu->spurious_widenings == widenings)
         return false;
+    cpu->spurious_cr3 = cr3;
     cpu->spurious_address = address;
     cpu->spurious_widenings = widenings;
     return true;

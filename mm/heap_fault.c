@@ -10,8 +10,6 @@
 #include "mm/page_table.h"
 #include "mm/pmm.h"
 
-#define FAULT_TRIES 1000000 /* far longer than another CPU needs for one fault */
-
 /* The entry of a page that has a table; NULL outside the window or without one. */
 static pte_t *fault_entry(virt_t address)
 {
@@ -43,9 +41,9 @@ bool heap_fault(virt_t address)
         return false;
     /* Two CPUs may fault on one page whose promise only one of them can take: the other
      * finds the entry present a moment later. */
-    for (u32 tries = 0; pte_read(entry).raw == PTE_ARMED; tries++) {
+    for (u64 tries = 0; pte_read(entry).raw == PTE_ARMED; tries++) {
         if (!pmm_take_promised(OWNER_HEAP, &frame)) {
-            ASSERT_MSG(tries < FAULT_TRIES, "V:%#lx is armed, but nothing is promised",
+            ASSERT_MSG(tries < SPIN_ROUNDS_MAX, "V:%#lx is armed, but nothing is promised",
                        address.raw);
             cpu_pause();
             continue;

@@ -68,14 +68,15 @@ bool pool_take(u64 *pool, u64 n)
  * opening. */
 bool unpromised_take(struct pmm_cpu *cpu, u64 n)
 {
-    u64 area;
-    while (atomic_load_u64(&pmm.untouched) + atomic_load_u64(&pmm.unpromised) >= n) {
+    for (;;) {
+        u64 area, untouched = atomic_load_u64(&pmm.untouched);
+        if (untouched + atomic_load_u64(&pmm.unpromised) < n)
+            return false;
         if (pool_take(&pmm.unpromised, n))
             return true;
         if (!tree_open_next(cpu, &area))
             cpu_pause();
     }
-    return false;
 }
 
 bool pfn_is_open(pfn_t pfn, u64 frames)
@@ -182,13 +183,15 @@ static enum status block_alloc(u32 order, enum frame_owner owner,
         return STATUS_NO_MEMORY;
     if (order == FRAME_ORDER_GIANT)
         return giant_alloc(owner, contents, out);
+    pfn_t pfn;
     u64 flags = irq_save();
     struct pmm_cpu *cpu = percpu_frames();
-    bool found = order == 0 ? stack_take(cpu, out) : block_find(cpu, order, out);
+    bool found = order == 0 ? stack_take(cpu, &pfn) : block_find(cpu, order, &pfn);
     irq_restore(flags);
     if (!found)
         return STATUS_NO_MEMORY;
-    block_own(*out, order, owner, contents);
+    block_own(pfn, order, owner, contents);
+    *out = pfn;
     return STATUS_OK;
 }
 

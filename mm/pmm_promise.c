@@ -7,9 +7,6 @@
 #include "kernel/base/panic.h"
 #include "mm/pmm_stack.h"
 
-/* Looks for a promised frame before its absence counts as a broken invariant. */
-#define PROMISE_TRIES 1000
-
 enum status pmm_promise(u64 frames)
 {
     if (request_fails())
@@ -30,7 +27,7 @@ void pmm_promise_return(u64 frames)
 {
     /* A page fault that loses its race holds somebody's promise for a moment. */
     bool had = false;
-    for (u32 tries = 0; !had && tries < PROMISE_TRIES; tries++) {
+    for (u64 tries = 0; !had && tries < SPIN_ROUNDS_MAX; tries++) {
         had = pool_take(&pmm.promised, frames);
         if (!had)
             cpu_pause();
@@ -40,7 +37,7 @@ void pmm_promise_return(u64 frames)
 }
 
 /* The promise is kept from the own stack where it has a frame: then a frame in the
- * areas is free of it. Else from any area. */
+ * areas is free of it. Else from any area. Writing *out must not fault. */
 static bool promised_find(struct pmm_cpu *cpu, pfn_t *out)
 {
     if (cpu->count != 0) {
@@ -56,18 +53,20 @@ bool pmm_take_promised(enum frame_owner owner, pfn_t *out)
     if (!pool_take(&pmm.promised, 1))
         return false;
     /* The frame exists: open areas hold unpromised + promised free frames. Another CPU
-     * may hold a counter for a moment while it fails to find a large block, so look
-     * again a few times. */
+     * may hold a counter for a moment while it fails to find a large block, and may
+     * itself be stopped meanwhile, so look again for as long as a lock would wait. */
+    pfn_t pfn;
     bool found = false;
     u64 flags = irq_save();
-    for (u32 tries = 0; !found && tries < PROMISE_TRIES; tries++) {
-        found = promised_find(percpu_frames(), out);
+    for (u64 tries = 0; !found && tries < SPIN_ROUNDS_MAX; tries++) {
+        found = promised_find(percpu_frames(), &pfn);
         if (!found)
             cpu_pause();
     }
     irq_restore(flags);
     ASSERT(found);
-    block_own(*out, 0, owner, CONTENTS_ZERO);
+    block_own(pfn, 0, owner, CONTENTS_ZERO);
+    *out = pfn;
     return true;
 }
 

@@ -19,7 +19,9 @@ static inline u64 frame_used_word(enum frame_owner owner)
     return frame_make(owner, FRAME_USED, 0, 1).word;
 }
 
-/* Takes the top frame. False when there is none. */
+/* Takes the top frame. False when there is none. The caller's variables may be heap
+ * memory without a frame yet, and interrupts off keep no page fault away: a fault takes
+ * its frame from this very stack. So they are written last, when the stack is whole. */
 static inline bool single_pop(enum frame_owner owner, pfn_t *out, struct frame *was)
 {
     u64 flags = irq_save();
@@ -29,15 +31,17 @@ static inline bool single_pop(enum frame_owner owner, pfn_t *out, struct frame *
         irq_restore(flags);
         return false;
     }
-    *out = pfn_make(cpu->frames[--count]);
-    struct frame *frame = frame_at(*out);
-    was->word = atomic_load_relaxed_u64(&frame->word);
-    ASSERT(frame_is_free(*was));
+    pfn_t pfn = pfn_make(cpu->frames[--count]);
+    struct frame *frame = frame_at(pfn), had = {atomic_load_relaxed_u64(&frame->word)};
+    ASSERT(frame_is_free(had));
     cpu->count = count;
     atomic_store_relaxed_u64(&frame->word,
-                             (was->word & FRAME_NODE_MASK) | frame_used_word(owner));
+                             (had.word & FRAME_NODE_MASK) | frame_used_word(owner));
     atomic_add_own_u64(&cpu->owned[owner], 1);
     irq_restore(flags);
+    atomic_compiler_fence();
+    *out = pfn;
+    *was = had;
     return true;
 }
 

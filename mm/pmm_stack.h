@@ -20,7 +20,7 @@
 /* All of it with interrupts off. */
 
 /* A free frame, no longer counted as free by anybody. False: unpromised memory is out.
- */
+ * Writing *out must not fault: a fault would take the same frame (mm/pmm_single.h). */
 bool stack_take(struct pmm_cpu *cpu, pfn_t *out);
 /* Takes a free frame back. */
 void stack_give(struct pmm_cpu *cpu, pfn_t pfn);

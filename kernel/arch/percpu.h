@@ -59,6 +59,7 @@ struct percpu {
     u64 interrupt_count;
     u64 exception_count;
     u64 spurious_address;    /* mm/fault.c: the last fault of an older translation, */
+    u64 spurious_cr3;        /* the space it was in, PCID included, */
     u64 spurious_widenings;  /* and how often rights had been given until then */
     struct tss tss;
     u64 gdt[GDT_ENTRIES] ALIGNED(16);

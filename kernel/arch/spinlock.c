@@ -8,10 +8,6 @@
 #include "kernel/base/atomic.h"
 #include "kernel/base/panic.h"
 
-/* Far beyond any honest wait, also on an emulator that runs other CPUs in turn: 2^32
- * rounds of a pause are at least ten seconds anywhere. */
-#define SPIN_ROUNDS_MAX ((u64)1 << 32)
-
 static const char *name_of(const struct spinlock *lock)
 {
     return lock->name == NULL ? "without a name" : lock->name;

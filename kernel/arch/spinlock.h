@@ -26,6 +26,11 @@ struct spinlock {
         .name = (text)      \
     }
 
+/* Rounds of a pause after which waiting for another CPU is a death. Far beyond any
+ * honest wait, also on an emulator that runs other CPUs in turn: 2^32 of them are at
+ * least ten seconds anywhere. */
+#define SPIN_ROUNDS_MAX ((u64)1 << 32)
+
 void spin_init(struct spinlock *lock, const char *name);
 
 void spin_lock(struct spinlock *lock);

@@ -5,9 +5,11 @@
 #include "kernel/base/string.h"
 #include "kernel/early/handover.h"
 #include "mm/frame_table.h"
+#include "mm/heap.h"
 #include "mm/page_ops.h"
+#include "mm/page_table.h"
 #include "mm/pmm.h"
-#include "mm/pmm_internal.h"
+#include "mm/pmm_stack.h"
 #include "mm/ram.h"
 #include "tests/kernel/cases.h"
 
@@ -209,6 +211,41 @@ void test_frames_promises(struct selftest *t)
     CHECK_EQUAL(t, now.promised, before.promised);
     CHECK_EQUAL(t, now.free, before.free);
     pmm_verify();
+}
+
+/* Where the frame number goes may itself be heap memory without a frame: the page fault
+ * takes one in the middle of the allocation, and it must be another. */
+static void out_faults(struct selftest *t, u32 order, bool raw, bool from_areas)
+{
+    struct heap_stats before, now;
+    phys_t behind;
+    pfn_t *out = heap_alloc(4 * PAGE_BYTES);
+    CHECK(t, out != NULL);
+    u64 flags = irq_save();
+    if (from_areas)
+        (void)stack_drain(percpu_frames());
+    irq_restore(flags);
+    heap_stats_get(&before);
+    CHECK_EQUAL(t,
+                raw ? pmm_alloc_raw(order, OWNER_TEST, out)
+                    : pmm_alloc(order, OWNER_TEST, out),
+                STATUS_OK);
+    heap_stats_get(&now);
+    CHECK_EQUAL(t, now.faults - before.faults, 1);
+    CHECK_EQUAL(t, page_table_phys_of(virt_of(out), &behind), STATUS_OK);
+    CHECK(t, phys_to_pfn(behind).raw != out->raw);
+    CHECK_EQUAL(t, frame_owner_of(pmm_frame(phys_to_pfn(behind))), OWNER_HEAP);
+    CHECK_EQUAL(t, frame_owner_of(pmm_frame(*out)), OWNER_TEST);
+    CHECK_EQUAL(t, pmm_free(*out, order, OWNER_TEST), STATUS_OK);
+    heap_free(out);
+    pmm_verify();
+}
+
+void test_frames_out_faults(struct selftest *t)
+{
+    for (u32 i = 0; i < 4; i++)
+        out_faults(t, 0, i & 1, i & 2);
+    out_faults(t, 3, false, true);
 }
 
 /* Colour by colour, whatever is on the stack: needs a boot with colour=N. */
