@@ -135,10 +135,7 @@ NORETURN void early_die_plain(const char *text)
 {
     screen.row = SHORT_ROW;
     screen.column = 0;
-    for (; *text != '\0'; text++) {
-        port_put(*text);
-        screen_put(*text);
-    }
+    text_put(text);
     for (;;)
         halt_forever();
 }

@@ -57,6 +57,8 @@ NORETURN void early_die_plain(const char *text);
 /* MAXPHYADDR, SDM vol. 2A, CPUID leaf 80000008h: EAX[7:0]; 36 where the leaf is
  * missing. */
 u32 early_phys_bits(void);
+/* --- tables.c --- */
+bool early_has_1g_pages(void);
 
 /* --- check.c --- */
 /* .bss is zero and the ends of the segments hold their marks. The first thing of all.

@@ -18,6 +18,12 @@
 
 #define CPUID_EXT_EDX_1G (1u << 26)
 
+bool early_has_1g_pages(void)
+{
+    return cpuid(0x80000000, 0).eax >= 0x80000001 &&
+           (cpuid(0x80000001, 0).edx & CPUID_EXT_EDX_1G) != 0;
+}
+
 static u64 *table_of(u64 entry)
 {
     return (u64 *)(uintptr_t)(entry & PTE_FRAME_MASK);
@@ -193,7 +199,7 @@ static void slots_prebuild(void)
 static void window_map(u64 virt, u64 phys, u64 bytes)
 {
     for (u64 at = 0; at < bytes; at += PAGE_BYTES)
-        table_for(virt, 1)[virt_slot(virt_make(virt + at), 1)] =
+        table_for(virt + at, 1)[virt_slot(virt_make(virt + at), 1)] =
             (phys + at) | DIRECT_RW | PTE_PCD | PTE_PWT;
 }
 
@@ -209,8 +215,7 @@ static void death_windows_map(void)
 
 void tables_build(void)
 {
-    handover.has_1g_pages = cpuid(0x80000000, 0).eax >= 0x80000001 &&
-                            (cpuid(0x80000001, 0).edx & CPUID_EXT_EDX_1G) != 0;
+    handover.has_1g_pages = early_has_1g_pages();
     handover.root_phys = table_make();
     slots_prebuild();
     stacks_map();
