@@ -13,6 +13,12 @@
 
 static struct pmm_cpu boot_cpu;
 
+/* A frame keeps its node. */
+static void frame_set(struct frame *frame, struct frame word)
+{
+    frame->word = (frame->word & FRAME_NODE_MASK) | word.word;
+}
+
 /* Frames of an area that are not RAM become taken and ABSENT; returns how many are RAM.
  */
 static u16 area_punch_holes(u64 area)
@@ -24,7 +30,7 @@ static u16 area_punch_holes(u64 area)
             ram++;
             continue;
         }
-        *frame_at(pfn) = frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0);
+        frame_set(frame_at(pfn), frame_make(OWNER_NONE, FRAME_ABSENT, 0, 0));
         area_bits(area)[i / 64] |= 1UL << (i % 64);
     }
     return ram;
@@ -99,8 +105,9 @@ static void rims_open(void)
 static void area_reserve_whole(u64 area, struct frame word)
 {
     struct frame *frame = frame_at(pfn_make(area << AREA_ORDER));
+    u64 node = (u64)area_node(area) << FRAME_NODE_SHIFT;
     for (u32 i = 0; i < AREA_FRAMES; i++)
-        frame[i] = word;
+        frame[i].word = node | word.word;
     for (u32 i = 0; i < AREA_WORDS; i++)
         area_bits(area)[i] = ~0UL;
     *area_counter(area) = 0;
@@ -127,7 +134,7 @@ static void area_reserve(u64 first, u64 count, enum frame_owner owner,
             panic_code(CODE_FR_02, "frame P:%#lx is claimed by %s and by %s",
                        n << PAGE_SHIFT, frame_owner_name(frame_owner_of(*frame)),
                        frame_owner_name(owner));
-        *frame = word;
+        frame_set(frame, word);
         area_bits(area)[n % AREA_FRAMES / 64] |= 1UL << (n % 64);
     }
     *area_counter(area) -= (u16)count;
@@ -246,7 +253,7 @@ void pmm_loader_reclaim(void)
         if (!ram_contains(pfn_to_phys(pfn_make(n)), PAGE_BYTES))
             continue;
         ASSERT(frame_owner_of(*frame) == OWNER_LOADER);
-        *frame = frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1);
+        frame_set(frame, frame_make(OWNER_LOW, FRAME_RESERVED, 0, 1));
         pmm.owned[OWNER_LOADER]--;
         pmm.owned[OWNER_LOW]++;
     }
@@ -257,7 +264,7 @@ void pmm_loader_reclaim(void)
 static bool low_range_is(pfn_t first, u64 frames, struct frame expected)
 {
     for (u64 i = 0; i < frames; i++)
-        if (pmm_frame(pfn_add(first, i)).word != expected.word)
+        if ((pmm_frame(pfn_add(first, i)).word & ~FRAME_NODE_MASK) != expected.word)
             return false;
     return true;
 }
@@ -265,7 +272,7 @@ static bool low_range_is(pfn_t first, u64 frames, struct frame expected)
 static void low_range_set(pfn_t first, u64 frames, struct frame word)
 {
     for (u64 i = 0; i < frames; i++)
-        *frame_at(pfn_add(first, i)) = word;
+        frame_set(frame_at(pfn_add(first, i)), word);
 }
 
 static enum status low_range_move(pfn_t first, u64 frames, struct frame from,
