@@ -242,7 +242,7 @@ void kernel_stack_free(u64 top)
 {
     slot_close(top, SITE_OF_CALLER());
     u32 slot = stack_slot_find(top);
-    u64 depth = kernel_stack_depth(top);
+    u64 depth = stack_depth(top);
     stack_guard_check(slot);
     u64 flags = spin_lock_irqsave(&stacks.lock);
     stacks.stats.deepest = MAX(stacks.stats.deepest, depth);

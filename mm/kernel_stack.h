@@ -17,9 +17,12 @@
  * Owns:     the window's slots, the frames behind them (OWNER_STACK).
  * Does not: know threads or CPUs: a stack has the name that its owner gave it.
  * Refuses:  to free what is no live stack, one that this CPU stands on or would enter
- * by a trap, or one of kernel/early's (SO-03); a stack whose guard is mapped (SO-04).
- * Deaths, with the stack's name and who allocated it. Locking:  one spinlock with
- * interrupts off; nothing is mapped, flushed or zeroed under it. Facts take none.
+ *           by a trap, or one of kernel/early's (SO-03); a stack whose guard is mapped
+ *           (SO-04). Deaths, with the stack's name and who allocated it.
+ * Locking:  one spinlock with interrupts off; no stack is mapped, flushed or zeroed
+ *           under it. The first stack of a group makes tables under it, and takes the
+ *           lock of the kernel's page_space meanwhile: this lock first, never after
+ *           that one. Facts take none.
  * Context:  alloc and free: not in traps. Facts: any, the fatal path included.
  * Life:     kernel_stack_init once the kernel's tables can be written; the stacks that
  *           kernel/early made (STACK_SLOT_...) are live from the start.
@@ -49,7 +52,8 @@ void kernel_stack_free(u64 top);
 /* Gives all kept stacks back to the frame allocator. */
 void kernel_stack_trim(void);
 
-/* The deepest that a stack ever was, in bytes; 0 for what is no stack. */
+/* The deepest that a live or kept stack ever was, in bytes; 0 for all else. It reads the
+ * stack: one that another CPU gives back during the scan may fault under it. */
 u64 kernel_stack_depth(u64 top);
 
 struct kernel_stack_stats {

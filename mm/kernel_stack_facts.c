@@ -23,12 +23,8 @@ u32 stack_slot_find(u64 top)
     return (u32)(offset / STACK_SLOT_BYTES - 1);
 }
 
-u64 kernel_stack_depth(u64 top)
+u64 stack_depth(u64 top)
 {
-    u32 slot = stack_slot_find(top);
-    if (slot == STACK_SLOTS || !stack_slot_of(slot) ||
-        stack_slot_of(slot)->state == STACK_FREE)
-        return 0;
     const u64 *at = (const u64 *)(top - STACK_BYTES), *end = (const u64 *)top;
     while (at < end &&
            (at[0] | at[1] | at[2] | at[3] | at[4] | at[5] | at[6] | at[7]) == 0)
@@ -36,6 +32,16 @@ u64 kernel_stack_depth(u64 top)
     while (at < end && *at == 0)
         at++;
     return (u64)(end - at) * sizeof(u64);
+}
+
+/* What is dying may lose its pages at any moment. */
+u64 kernel_stack_depth(u64 top)
+{
+    u32 slot = stack_slot_find(top);
+    if (slot == STACK_SLOTS || !stack_slot_of(slot))
+        return 0;
+    u32 state = atomic_load_u32(&stack_slot_of(slot)->state);
+    return state == STACK_LIVE || state == STACK_KEPT ? stack_depth(top) : 0;
 }
 
 bool kernel_stack_next(u32 *slot, u64 *top, const char **name)

@@ -23,7 +23,10 @@ STATIC_ASSERT(sizeof(struct stack_slot) * STACK_GROUP_SLOTS == PAGE_BYTES,
               "the descriptors of a group fill one frame");
 
 struct stacks {
-    struct spinlock lock; /* guards everything but descriptors of live stacks */
+    /* Guards everything but the descriptors of stacks that are live or dying: those are
+     * their owner's, but for `state`, which goes from live to dying by
+     * compare-and-exchange; and stats.live, which is atomic. */
+    struct spinlock lock;
     struct stack_slot *group[STACK_GROUPS]; /* read without the lock by facts */
     u64 taken[STACK_GROUPS];                /* one bit a slot: not free */
     u32 kept_first;                         /* slot + 1 */
@@ -39,6 +42,9 @@ u32 stack_slot_find(u64 top);
 
 /* What kernel/early calls its stacks; slot < STACK_SLOTS_AT_BOOT. */
 const char *stack_early_name(u32 slot);
+
+/* The deepest that a stack whose pages are mapped ever was, in bytes. */
+u64 stack_depth(u64 top);
 
 /* Dies with SO-04 unless the guard below the stack is absent. */
 void stack_guard_check(u32 slot);
