@@ -98,10 +98,6 @@ static inline u32 frame_children_of(struct frame f)
     return (u32)(f.word >> 54);
 }
 
-static inline u32 frame_node_of(struct frame f)
-{
-    return (u32)(f.word >> 16 & 255);
-}
 static inline bool frame_is_free(struct frame f)
 {
     return (f.word & FRAME_FREE_BIT) != 0;

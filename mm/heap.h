@@ -17,24 +17,30 @@
  * Refuses:  a pointer that is no live object is a death with a code (HP-01 double free,
  *           HP-02 not the start of an object, HP-03 not of the heap), never a silent
  *           return.
- * Finds:    a write after free (HP-08) when the slot is given again, a write past an
- * end (HP-09) or before a start (HP-10) when the object is freed or resized, all three
- * in heap_verify. How much of them is seen depends on the mode:
+ *
+ * Finds:    a write after free (HP-08) when the slot is given again, a write past an end
+ *           (HP-09) or before a start (HP-10) when the object is freed or resized, all
+ *           three in heap_verify. How much of them is seen depends on the mode:
  *
  *             plain   free slots are zero, and so is what a run's last page has behind
  *                     the object; past the end of a small object nothing is seen
+ *
  *             guard   each object is a run that ends at a page end: past it a write
  *                     faults at once, but for what alignment adds (up to 15 bytes, more
  *                     where a larger alignment was asked for). These bytes and those
- *                     before the object in its page hold a pattern. Freed objects
- * fault. poison  small objects have HEAP_EDGE_BYTES and more of a pattern behind them,
- * freed ones hold another, and a frame beside each slab tells who allocated and who
- * freed each slot
+ *                     before the object in its page hold a pattern. Freed objects fault
+ *
+ *             poison  small objects have HEAP_EDGE_BYTES and more of a pattern behind
+ *                     them, freed ones hold another, and a frame beside each slab tells
+ *                     who allocated and who freed each slot
  *
  *           Writing the pattern itself is never seen. In plain mode a slab knows its
- * last two sites only, not those of each slot. Locking:  one spinlock with interrupts
- * off; no heap memory that could fault is touched while it is held. Context:  anything
- * but NMI, #MC, #DF and the fatal path. Does not sleep.
+ *           last two sites only, not those of each slot.
+ *
+ * Locking:  one spinlock with interrupts off; no heap memory that could fault is touched
+ *           while it is held.
+ *
+ * Context:  anything but NMI, #MC, #DF and the fatal path. Does not sleep.
  */
 #ifndef PLINTH_MM_HEAP_H
 #define PLINTH_MM_HEAP_H

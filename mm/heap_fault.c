@@ -43,8 +43,8 @@ bool heap_fault(virt_t address)
      * finds the entry present a moment later. */
     for (u64 tries = 0; pte_read(entry).raw == PTE_ARMED; tries++) {
         if (!pmm_take_promised(OWNER_HEAP, &frame)) {
-            ASSERT_MSG(tries < SPIN_ROUNDS_MAX, "V:%#lx is armed, but nothing is promised",
-                       address.raw);
+            ASSERT_MSG(tries < SPIN_ROUNDS_MAX,
+                       "V:%#lx is armed, but nothing is promised", address.raw);
             cpu_pause();
             continue;
         }

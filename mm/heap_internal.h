@@ -78,7 +78,9 @@ struct heap {
     u32 room[HEAP_CLASSES];               /* first slab with room */
     u32 slabs[HEAP_CLASSES];
     u64 search_from;         /* page where the next search starts */
-    struct heap_stats stats; /* faults, lost_races, pages_present: atomic */
+    /* Under the lock, but for faults, lost_races, pages_present and refused: those are
+     * atomic, for page faults and refusals take no lock. */
+    struct heap_stats stats;
 };
 
 extern struct heap heap;

@@ -46,7 +46,8 @@ MUST_USE enum status aperture_unmap(const volatile void *start);
 bool aperture_find(virt_t address, phys_t *phys);
 
 /* Maps a boot module read-only into its window, after the ones before it; a guard page
- * between. STATUS_INVALID: not page-aligned RAM. */
+ * between. STATUS_INVALID: not page-aligned RAM. At boot only, on one CPU: no lock guards
+ * the window's end. */
 MUST_USE enum status module_map(phys_t phys, u64 bytes, const void **out);
 
 #endif

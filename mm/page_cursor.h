@@ -19,11 +19,11 @@
  *
  * Locking: one lock a space, interrupts off from open to close. If that ever is what
  *          CPUs wait for, open() gets a list of open cursors in the space and waits
- * only for ranges that overlap its own; a table that two ranges share is then added by
- *          compare-and-exchange and given back under the lock. Nothing outside these
- *          files would change.
- * Cost:    a map or unmap of many pages is some instructions a page and one walk a
- * table.
+ *          only for ranges that overlap its own; a table that two ranges share is then
+ *          added by compare-and-exchange and given back under the lock. Nothing outside
+ *          these files would change.
+ *
+ * Cost:    a map or unmap of many pages is some instructions a page, one walk a table.
  */
 #ifndef PLINTH_MM_PAGE_CURSOR_H
 #define PLINTH_MM_PAGE_CURSOR_H
@@ -38,9 +38,10 @@ struct page_cursor {
     struct page_space *space;
     u64 virt, bytes; /* the range */
     u64 lock_flags;
-    phys_t
-        top; /* the lowest table that the range lies in wholly, and its level: where */
-    u32 top_level;  /* every step starts, but for those that look at the table above */
+    /* The lowest table that the range lies in wholly, and its level: where every step
+     * starts, but for those that look at the table above. */
+    phys_t top;
+    u32 top_level;
     bool tables_go; /* empty tables of this window are given back */
     bool local;     /* leaves of this window are never GLOBAL */
 

@@ -120,8 +120,9 @@ pte_t pte_read(const pte_t *entry);
 /* Counts the entries of every table below the root, once, when the source can keep
  * counts: tables built earlier have none. Answers the number of tables. */
 u64 page_table_adopt(struct page_space *space);
-/* Panics when a table's count is not the number of its entries, or when a table that
- * could go is empty. Answers the number of tables. Nobody may write meanwhile. */
+/* Panics when a table's count is not the number of its entries, or when an entry is
+ * neither present nor 0 nor ARMED. Answers the number of tables. Nobody may write
+ * meanwhile. */
 u64 page_table_verify(struct page_space *space);
 
 /* --- walking --- */

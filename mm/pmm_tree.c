@@ -242,8 +242,11 @@ static bool want_from_partial(struct pmm_cpu *cpu, struct want *want,
 static bool want_from_anywhere(struct pmm_cpu *cpu, struct want *want,
                                const struct zone *zone)
 {
-    zone_for_each(tree,
-                  zone) if (want_from_held(cpu, want, tree, AREA_FRAMES)) return true;
+    zone_for_each(tree, zone)
+    {
+        if (want_from_held(cpu, want, tree, AREA_FRAMES))
+            return true;
+    }
     return false;
 }
 

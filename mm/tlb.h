@@ -4,11 +4,15 @@
  *
  * What each way reaches on the CPU that does it (SDM vol. 3A, 4.10.4.1):
  *
- *                              leaf, this PCID   leaf, other PCID   GLOBAL leaf tables
- *   INVLPG                     that page         -                  that page     this
- * PCID MOV to CR3                 all               -                  - this PCID
- *   CR4.PGE off and on         all               all                all           all
- *   INVPCID type 2             all               all                all           all
+ *                        leaf, this PCID  leaf, other PCID  GLOBAL leaf  tables
+ *
+ *   INVLPG               that page        -                 that page    this PCID
+ *
+ *   MOV to CR3           all              -                 -            this PCID
+ *
+ *   CR4.PGE off and on   all              all               all          all
+ *
+ *   INVPCID type 2       all              all               all          all
  *
  * ("tables": what the CPU keeps of entries above the leaves.) So a GLOBAL leaf is
  * flushed by INVLPG; a kernel leaf that is not GLOBAL and any change above a leaf need

@@ -120,7 +120,7 @@
     CODE(SO, 1, "kernel stack overflow")                                              \
     CODE(SO, 2, "stray access to the guard page of a kernel stack")                   \
     CODE(SO, 3, "a kernel stack was freed that is none, or is in use")                \
-    CODE(SO, 4, "a kernel stack or its guard is not mapped as it should be")                   \
+    CODE(SO, 4, "a kernel stack or its guard is not mapped as it should be")          \
     CODE(TR, 1, "a device's interrupt arrived at the vector of an exception")         \
     CODE(TR, 2, "interrupt table and stubs do not fit the CPU")                       \
     CODE(TR, 3, "a trap handler raises the trap that it handles")

@@ -26,8 +26,8 @@
     T(fail_frames) T(fail_heap) T(fail_stacks) T(fail_tables)                          \
     /* pmm_selftest.c */                                                               \
     T(frames_exact) T(frames_orders) T(frames_zeroed) T(frames_refuse) T(frames_low)   \
-    T(frames_promises) T(frames_out_faults) T(frames_colours) T(frames_runs) T(frames_giant)                \
-    T(frames_metadata) T(page_ops) T(frames_all)                                                   \
+    T(frames_promises) T(frames_colours) T(frames_runs) T(frames_giant)                \
+    T(frames_out_faults) T(frames_metadata) T(page_ops) T(frames_all)                  \
     /* heap_selftest.c */                                                              \
     T(heap_small) T(heap_runs) T(heap_resize) T(heap_refuses) T(heap_faults_exact)     \
     T(heap_through_direct_map) T(heap_random) T(heap_gives_back)                       \
