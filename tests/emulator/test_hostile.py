@@ -4,8 +4,10 @@
 Maps that lie have a test of their own (test_memory_maps.py), which runs all of the
 kernel's tests on each; here they are left to `scripts/hostile-bios --all`.
 """
+import glob
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,10 +15,12 @@ import pytest
 
 import samples
 
-sys.path.insert(0, os.path.join(samples.ROOT, 'tests', 'firmware'))
+for folder in ('firmware', os.path.join('firmware', 'mini')):
+    sys.path.insert(0, os.path.join(samples.ROOT, 'tests', folder))
 
 import hostile_fuzz   # noqa: E402
 import hostile_plinth as plinth   # noqa: E402
+import mini   # noqa: E402
 from hostile_run import Runner   # noqa: E402
 from hostile_table import CASES, README, with_table   # noqa: E402
 
@@ -102,7 +106,11 @@ def tool(*words):
     (('IMAGE', '--all', '--expect', '('), '--expect ('),
     (('IMAGE', '--all', '-j', '0'), '-j 0'),
     (('IMAGE', '--scenario', 'D14-only'), 'D14-only: not to be shown on qemu'),
-    ((__file__, '--all'), 'no image of Plinth: --expect')], ids=range(10))
+    ((__file__, '--all'), 'no image of Plinth: --expect'),
+    ((os.path.dirname(__file__), '--all'), 'is a directory'),
+    (('IMAGE', '--all', '--json', '/'), '--json /: is a directory'),
+    (('IMAGE', '--all', '--json', '/nowhere/x'), '--json /nowhere/x: No such file'),
+    (('IMAGE', '--all', '--json', 'IMAGE'), 'this is the image')], ids=range(14))
 def test_tool_refuses_a_wrong_call(words, says, image):
     done = tool(*(image if word == 'IMAGE' else word for word in words))
     assert done.returncode == 2 and says in done.stderr
@@ -111,10 +119,15 @@ def test_tool_refuses_a_wrong_call(words, says, image):
 
 def test_tool_on_our_image(image, tmp_path):
     facts = str(tmp_path / 'facts.json')
-    done = tool(image, '--scenario', 'D8-once,D11-kernel,X1-bodies', '--json', facts)
+    done = tool(image, '--scenario', 'D8-once, D11-kernel,X1-bodies,D8-once', '--json',
+                facts, '--log', str(tmp_path / 'log'))
     assert done.returncode == 0, done.stdout + done.stderr
     with open(facts, encoding='utf-8') as file:
-        rows = json.load(file)
+        text = file.read()
+    rows = json.loads(text)
+    assert text.endswith(']\n') and {row['result'] for row in rows} == {'ok'}
+    assert 'shim: starts the image' in (tmp_path / 'log' / 'D8-once.txt').read_text()
+    assert sorted(os.listdir(tmp_path)) == ['facts.json', 'log']
     assert [row['reason'] for row in rows] == ['boots', 'died L-07', 'died L-01']
     assert any('flips a bit' in line for line in rows[0]['faults'])
 
@@ -124,4 +137,36 @@ def test_tool_on_an_image_that_does_not_boot(tmp_path):
     with open(path, 'wb') as file:
         file.truncate(1 << 20)
     done = tool(path, '--all', '--expect', 'ready', '--limit', '2')
-    assert done.returncode == 2 and 'on good firmware' in done.stderr
+    assert done.returncode == 2 and f'{path} on good firmware' in done.stderr
+    assert 'no line matched ready' in done.stderr
+
+
+def test_tool_stops_when_told(image, tmp_path):
+    facts = str(tmp_path / 'facts.json')
+    with subprocess.Popen([sys.executable, TOOL, image, '--all', '--json', facts], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline()      # the others run
+        child.send_signal(signal.SIGTERM)
+        errors = child.communicate(timeout=120)[1]
+    assert child.returncode == 143 and errors.count('\n') == 1, errors
+    assert os.listdir(tmp_path) == []
+    assert not glob.glob(f'/*/shm/plinth-{child.pid}-*'), 'an emulator was left'
+
+
+def test_tool_that_tested_nothing_is_not_content(tmp_path):
+    path, facts = mini.build(str(tmp_path / 'mini.img')), str(tmp_path / 'facts.json')
+    words = path, '--expect', mini.EXPECT, '--json', facts, '--scenario'
+    done = tool(*words, 'D17-bps-0')
+    assert done.returncode == 1 and 'nothing was tested' in done.stdout
+    with open(facts, encoding='utf-8') as file:
+        row = json.load(file)[0]
+    assert (row['result'], row['ok'], row['unmet']) == ('unmet', False, True)
+    assert tool(*words, 'D2-20x1,D17-bps-0').returncode == 0
+
+
+def test_page_has_the_numbers_of_now():
+    with open(os.path.join(samples.ROOT, 'docs', 'hostile-bios.md'),
+              encoding='utf-8') as file:
+        text = file.read()
+    on_bochs = sum('bochs' in case.emulators for case in CASES)
+    assert f'Bochs shows {on_bochs} of the {len(CASES)} scenarios' in text

@@ -11,6 +11,7 @@ the image, who made it necessary, where it can be shown, and what has to happen.
 Never: a hang, a reset, a triple fault, wrong bytes in memory, a forbidden call.
 """
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from shim import Scenario
@@ -85,6 +86,7 @@ class Outcome:
     e9: str = ''
     problems: list = field(default_factory=list)
     seconds: float = 0.0
+    screen: str = ''            # of somebody else's loader
 
     @property
     def started(self):
@@ -114,7 +116,8 @@ def judge(case, outcome):
     wrong = list(outcome.problems)
     if not outcome.started:
         return wrong + [f'the shim did not start the image: {outcome.reason}']
-    wrong += outcome.forbidden
+    for line, times in Counter(outcome.forbidden).items():
+        wrong.append(line + f' ({times} times)' * (times > 1))
     stopped = bool(LOADER_CODE.fullmatch(outcome.reason)) or outcome.reason == 'stops'
     if not (stopped and case.expect in (STOPS, COMBINED)
             or outcome.reason == 'boots' and case.expect != STOPS):

@@ -13,6 +13,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field, replace
 
@@ -33,10 +34,16 @@ ICOUNT = ('-icount', 'shift=2,sleep=off')
 REFERENCE = Case('reference', 'good firmware behind the shim', 'the measure of class B')
 FLAG_IF = 0x200
 LINGER_SECONDS = 0.3        # after an end: does it reset?
+LIMITS = {'qemu': 60, 'bochs': 240}   # CPU seconds; Bochs: seconds on the wall
+TAIL_LINES = 5
 
 
 class NotBootable(Exception):
     """The image does not boot behind an honest shim: nothing can be said of it."""
+
+
+class Stopped(Exception):
+    """The user wants no more of it."""
 
 
 @dataclass
@@ -45,18 +52,34 @@ class Verdict:
     outcome: Outcome
     problems: list = field(default_factory=list)
     unmet: bool = False         # the fault had no occasion: says nothing about a loader
+    note: str = ''
 
     @property
     def ok(self):
         return not self.problems
 
+    @property
+    def word(self):
+        return 'FAILED' if not self.ok else 'unmet' if self.unmet else 'ok'
+
     def facts(self):
         """For --json."""
         return {'id': self.case.id, 'title': self.case.title, 'who': self.case.who,
-                'expect': self.case.wanted(), 'ok': self.ok, 'unmet': self.unmet,
+                'expect': self.case.wanted(), 'result': self.word,
+                'ok': self.word == 'ok', 'unmet': self.word == 'unmet',
                 'reason': self.outcome.reason, 'problems': self.problems,
                 'faults': self.outcome.faults, 'calls': len(self.outcome.calls),
                 'guest_seconds': round(self.outcome.guest_seconds(), 2)}
+
+
+def last_words(outcome):
+    """The end of what the image said, as lines."""
+    for text in (outcome.serial, outcome.screen, outcome.e9):
+        lines = [line for line in ktap.plain(text).splitlines()
+                 if line.strip() and not line.startswith('shim: ')]
+        if lines:
+            return [f'  | {line}' for line in lines[-TAIL_LINES:]]
+    return ['  | (nothing)']
 
 
 def is_plinth(path):
@@ -78,10 +101,12 @@ def active_partition(path):
 
 class Runner:
     def __init__(self, image, folder, expect=None, emulator='qemu', rubbish=None,
-                 mem='64M', limit=60):
+                 mem='64M', limit=None):
         self.image, self.folder, self.emulator = image, folder, emulator
+        self.name, self.stopping = image, threading.Event()
         self.expect = re.compile(expect, re.M) if expect else None
-        self.rubbish, self.mem, self.limit = rubbish, mem, limit
+        self.rubbish, self.mem = rubbish, mem
+        self.limit = limit or LIMITS[emulator]
         self.shim = Shim(folder)
         self.report = None      # of the reference boot
         if not expect:          # its own configuration, before anything damages it
@@ -92,15 +117,19 @@ class Runner:
         """Boots once on good firmware; the others are held against it."""
         verdict = self.run(REFERENCE)
         if verdict.problems:
-            raise NotBootable(f'{self.image} on good firmware: '
-                              + '; '.join(verdict.problems))
+            missed = [f'no line matched {self.expect.pattern}'] if self.expect else []
+            raise NotBootable(f'{self.name} on good firmware: '
+                              + '; '.join(verdict.problems + missed)
+                              + '; the last it said:\n'
+                              + '\n'.join(last_words(verdict.outcome)))
         return verdict
 
     def run(self, case):
         if case.says.base_lba and self.expect:
             start = active_partition(self.image)
             if not start:
-                return Verdict(case, Outcome('not run'), [], True)
+                return Verdict(case, Outcome('not run'), [], True, 'starts the image at its '
+                               'active partition, and it has none')
             says = replace(case.says, base_lba=start)
             case = replace(case, says=says)
         scratch = tempfile.mkdtemp(dir=self.folder)
@@ -141,6 +170,8 @@ class Runner:
     # --- what both emulators share
 
     def _booted(self, serial, e9, screen):
+        if self.stopping.is_set():
+            raise Stopped
         if self.expect:
             return any(self.expect.search(ktap.plain(text))
                        for text in (serial, e9, screen()))
@@ -191,7 +222,13 @@ class Runner:
                 problems += self._plinth_problems(case, vm.serial, reason,
                                                   memory_reader(vm))
             return Outcome(reason, vm.serial, vm.e9(), problems,
-                           time.monotonic() - began)
+                           time.monotonic() - began, self._last_screen(vm))
+
+    def _last_screen(self, vm):
+        try:
+            return vm.screen() if self.expect and not vm.ended else ''
+        except machine.EmulatorError:
+            return ''
 
     def _lingers(self, vm):
         """A message that is followed by a reset has not been read by anybody."""
@@ -211,7 +248,7 @@ class Runner:
     def _bochs(self, case, image, disk):
         setup = bochs.BochsSetup(image, self._mem(case), rubbish=True, first_disk=disk)
         began = time.monotonic()
-        with bochs.Bochs(setup, wall=4 * self.limit) as vm:
+        with bochs.Bochs(setup, wall=self.limit) as vm:
             stopped = vm.wait_until(lambda: self._booted(vm.serial, vm.e9(), str)
                                     or self._stopped(vm))
             reason = self._reason(case, stopped, self._stopped(vm))
