@@ -20,22 +20,6 @@ static bool is_shared(const struct page_space *space, u32 level, u32 slot)
     return level == 4 && (slot >= TABLE_ENTRIES / 2) == space->user;
 }
 
-typedef void (*table_fn)(const struct page_space *space, phys_t table, u32 level);
-
-/* Calls each for a table and for every one below it; answers how many. */
-static u64 tables_visit(const struct page_space *space, phys_t table, u32 level,
-                        table_fn each)
-{
-    u64 count = 1;
-    each(space, table, level);
-    for (u32 slot = 0; level > 1 && slot < TABLE_ENTRIES; slot++) {
-        pte_t entry = pte_read(&table_at(table)[slot]);
-        if (pte_is_table(entry, level) && !is_shared(space, level, slot))
-            count += tables_visit(space, pte_phys(entry, level), level - 1, each);
-    }
-    return count;
-}
-
 static bool four_are_large(const pte_t *entry)
 {
     u64 all = entry[0].raw & entry[1].raw & entry[2].raw & entry[3].raw;
@@ -88,7 +72,20 @@ static void table_check(const struct page_space *space, phys_t table, u32 level)
     }
 }
 
+/* Checks a table and every one below it; answers how many. */
+static u64 tables_check(const struct page_space *space, phys_t table, u32 level)
+{
+    u64 count = 1;
+    table_check(space, table, level);
+    for (u32 slot = 0; level > 1 && slot < TABLE_ENTRIES; slot++) {
+        pte_t entry = pte_read(&table_at(table)[slot]);
+        if (pte_is_table(entry, level) && !is_shared(space, level, slot))
+            count += tables_check(space, pte_phys(entry, level), level - 1);
+    }
+    return count;
+}
+
 u64 page_table_verify(struct page_space *space)
 {
-    return tables_visit(space, space->root, 4, table_check);
+    return tables_check(space, space->root, 4);
 }
