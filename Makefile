@@ -12,7 +12,7 @@
 #   make bochs    Bochs with its debugger, magic breakpoints on
 #   make check    what needs no emulator: layers, error pages, line lengths, image rules
 #   make test-full  the long matrices too      make test-long  only those
-#   make fuzz     the map cleaner, FUZZ_RUNS=N
+#   make fuzz     the map cleaner against its oracle, FUZZ_RUNS=N
 #   make bugs     the museum of boot bugs, BUG=name for one (docs/bugs.md)
 #   make bench    guest instructions, bytes and ratios (docs/performance.md)
 #   make iso      a CD image, build/plinth.iso      make release  all that is given away
@@ -193,13 +193,14 @@ check:
 test:
 	$(call with_deps,test media)
 	@$(MAKE) --no-print-directory B=$(B) host-test host-tsan
+	@$(MAKE) --no-print-directory B=$(B) fuzz FUZZ_RUNS=20000
 	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m 'not full' tests
 test-full:
 	@$(MAKE) --no-print-directory B=$(B) test
 	@$(MAKE) --no-print-directory B=$(B) test-long
 test-long:
 	$(call with_deps,test media)
-	@$(MAKE) --no-print-directory B=$(B) fuzz
+	@$(MAKE) --no-print-directory B=$(B) fuzz FUZZ_RUNS=300000
 	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m full tests
 bugs:
 	$(call with_deps,test)

@@ -115,8 +115,9 @@ say:    mov     di, si
         hlt
         jmp     .halt
 
-; AH=08h. What makes no sense is no geometry.
+; AH=08h. No answer is no geometry: what was in CX before must not pass for one.
 geometry_ask:
+        xor     cx, cx
         mov     ah, 0x08
         call    disk
         and     cx, 63
