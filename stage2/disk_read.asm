@@ -150,15 +150,17 @@ disk_read:
 .suspect:
         mov     ecx, ebx
         quirk   QUIRK_READ_SUSPECT
-; EBX sectors arrived, if the last one did.
+; EBX sectors arrived, if the last one did. A write left no mark to look for.
 .took:  mov     cl, [sector_shift]
         mov     edi, ebx
         shl     edi, cl
         add     edi, [disk_dest]
+        cmp     byte [disk_write], 0
+        jne     .moved
         mov     esi, [edi - 4]
         cmp     esi, [disk_mark]
         je      .empty
-        mov     [disk_dest], edi
+.moved: mov     [disk_dest], edi
         add     [disk_lba], ebx
         sub     [disk_left], ebx
         add     [int13_sectors], ebx
