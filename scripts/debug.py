@@ -15,6 +15,7 @@ type into it from another terminal: socat -,raw,echo=0 BUILD/debug-com1
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -98,6 +99,11 @@ def session(options, folder):
             os.unlink(com1)
 
 
+def leave(number, _frame):
+    """Unwinds as an error does: gdb and QEMU are ended on the way out."""
+    sys.exit(128 + number)
+
+
 def main():
     options = argparse.ArgumentParser(
         prog='debug.py', description=__doc__,
@@ -107,6 +113,8 @@ def main():
     add_machine_options(options)
     options.add_argument('gdb', nargs='*')
     options = options.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
     folder = machine.scratch_folder()
     try:
         return session(options, folder)
