@@ -7,7 +7,12 @@ import gdb
 import inspect_cpu
 import inspect_kernel
 import walks
+from disk_format import L
 from guest import GuestError, Image, number, phys_read, quietly
+from walks import PHYS_MAX
+
+
+INSTRUCTIONS_MAX = 64
 
 
 class Plinth(gdb.Command):
@@ -31,12 +36,39 @@ def command(name, run, text):
     kind(f'plinth {name}', gdb.COMMAND_DATA)
 
 
+def virtual(argument):
+    """An address to walk: a physical one has no walk of its own."""
+    if argument.startswith('P:'):
+        raise GuestError(f'{argument} is physical and needs no walk; the direct map has '
+                         f"it at V:{L['DIRECT_MAP_BASE'] + number(argument):016x}")
+    return number(argument)
+
+
 def count_of(argument, default):
     if not argument:
         return default
     if not argument.isdecimal():
         raise GuestError(f'{argument}: a number of lines')
     return int(argument)
+
+
+def instructions(argument):
+    """QEMU disassembles on and on, and hears nobody meanwhile."""
+    count = count_of(argument, 8)
+    if not 1 <= count <= INSTRUCTIONS_MAX:
+        raise GuestError(f'{argument}: 1..{INSTRUCTIONS_MAX} instructions')
+    return count
+
+
+def alone(name, run):
+    """A command that takes nothing says so instead of ignoring what it was given."""
+
+    def refuse_or_run(argument):
+        if argument:
+            raise GuestError(f'plinth {name} takes no argument, not {argument}')
+        run()
+
+    return refuse_or_run
 
 
 def show_serial(argument):
@@ -49,6 +81,8 @@ def show_phys(argument):
     """ADDRESS [BYTES]: sixteen bytes a line."""
     place, _, count = argument.partition(' ')
     address, count = number(place), min(number(count or '64', 'count'), 4096)
+    if address >= PHYS_MAX or address + count > PHYS_MAX:
+        raise GuestError(f'{place}: physical addresses end at P:{PHYS_MAX:#x}')
     raw = phys_read(address, count)
     for at in range(0, count, 16):
         part = raw[at:at + 16]
@@ -57,13 +91,15 @@ def show_phys(argument):
 
 
 COMMANDS = (
-    ('real', lambda a: inspect_cpu.show_real(count_of(a, 8)),
+    ('real', lambda a: inspect_cpu.show_real(instructions(a)),
      'Mode, CS:IP, segments, flags, stack, and code as the mode reads it. [COUNT]'),
-    ('regs', lambda a: inspect_cpu.show_regs(),
+    ('regs', alone('regs', inspect_cpu.show_regs),
      'Control registers, EFER, flags in words.'),
-    ('gdt', lambda a: inspect_cpu.show_gdt(), 'The global descriptor table in words.'),
-    ('idt', lambda a: inspect_cpu.show_idt(), 'The interrupt descriptor table in words.'),
-    ('walk', lambda a: walks.show_walk(number(a)),
+    ('gdt', alone('gdt', inspect_cpu.show_gdt),
+     'The global descriptor table in words.'),
+    ('idt', alone('idt', inspect_cpu.show_idt),
+     'The interrupt descriptor table in words.'),
+    ('walk', lambda a: walks.show_walk(virtual(a)),
      'The page walk of an address, each entry in words. ADDRESS'),
     ('map', walks.show_map, 'All that is mapped, or what lies in one window. [WINDOW]'),
     ('frames', inspect_kernel.show_frames,

@@ -3,7 +3,7 @@
 import struct
 
 import words
-from guest import Cpu, GuestError, name_of, phys_read, quietly, virt_read
+from guest import Cpu, GuestError, Image, name_of, phys_read, quietly, virt_read
 
 SEGMENTS = ('CS', 'SS', 'DS', 'ES', 'FS', 'GS')
 
@@ -93,6 +93,9 @@ def show_gdt():
         # In long mode a system descriptor takes two slots.
         skip = bool(cpu.long and low and not low >> 44 & 1)
         mark = f'  <- {used[index * 8]}' if index and index * 8 in used else ''
+        if index == 0:
+            print(f'  00 {low:016x} null')      # the processor never reads it
+            continue
         print(f'  {index * 8:02x} {low:016x} '
               f'{words.segment_words(low, entries[index + 1] if skip else 0)}{mark}')
 
@@ -116,7 +119,7 @@ def show_idt():
     if cpu.mode == 'real mode':
         vectors = struct.iter_unpack('<HH', phys_read(base, 32 * 4))
         for vector, (ip, cs) in enumerate(vectors):
-            print(f'  {vector:02x} {words.VECTORS.get(vector, ""):4} {cs:04x}:{ip:04x}')
+            print(f'  {vector:02x} {words.VECTORS.get(vector, "-"):4} {cs:04x}:{ip:04x}')
         return
     size = 16 if cpu.long else 8
     raw = segment_at(base, min((limit + 1) // size, 256) * size)
@@ -128,7 +131,7 @@ def show_idt():
             continue
         flush(pending)
         if vector < 32:
-            print(f'  {vector:02x} {words.VECTORS.get(vector, ""):4} {line}')
+            print(f'  {vector:02x} {words.VECTORS.get(vector, "-"):4} {line}')
             pending = None
         else:
             pending = [vector, vector, line.split('+')[0]]
@@ -150,4 +153,9 @@ def gate_words(parts):
     out += f', selector {selector:02x}, ring {dpl}'
     if ist:
         out += f', IST{ist}'
-    return f'{out}, {name_of(offset) or hex(offset)}'
+    return f'{out}, {name_of(offset) or name_when_low(offset) or hex(offset)}'
+
+
+def name_when_low(address):
+    """Until the kernel has its own IDT, its gates lead to where stage2 loaded it."""
+    return name_of(address - Image.phys + Image.placed)

@@ -57,6 +57,10 @@ def show_frame(phys):
 def show_frames(argument=''):
     """Totals of the frame allocator; with an address the frame behind it."""
     require_high()
+    pmm = kernel_value('pmm')
+    if not int(pmm['total']):
+        raise GuestError('the frame allocator is not open yet: '
+                         'hbreak heap_init, continue')
     if argument:
         address = number(argument)
         if not argument.strip().startswith('P:') and address >= L['USER_END']:
@@ -65,19 +69,18 @@ def show_frames(argument=''):
                 raise GuestError(f'V:{address:016x} has no frame: {found.why}')
             address = found.phys
         return show_frame(address)
-    pmm = kernel_value('pmm')
-    if not int(pmm['total']):
-        raise GuestError('the frame allocator is not open yet: '
-                         'hbreak heap_init, continue')
-    print(f"frames: {int(pmm['total'])} of RAM, "
-          f"{int(pmm['unpromised'])} free and unpromised, "
-          f"{int(pmm['promised'])} promised, {int(pmm['untouched'])} never touched, "
-          f"{int(pmm['refused'])} frees refused")
     names = enum_names('frame_owner', 'OWNER_')
     # Each CPU counts differences: what one gave another may have taken.
     parts = [pmm] + [part.dereference() for part in
                      (pmm['cpu'][i] for i in range(pmm['cpu'].type.range()[1] + 1))
                      if int(part)]
+    held = sum(int(part['count']) + sum(int(part['colour_count'][i])
+                                        for i in range(int(pmm['colours'])))
+               for part in parts[1:])
+    shares = [int(pmm[name]) for name in ('unpromised', 'promised', 'untouched')]
+    print(f"frames: {int(pmm['total'])} of RAM, {sum(shares) + held} free "
+          f"({shares[1]} promised, {shares[2]} never touched, {held} held by CPUs), "
+          f"{int(pmm['refused'])} frees refused")
     for owner in range(pmm['owned'].type.range()[1] + 1):
         count = sum(int(part['owned'][owner]) for part in parts) % 2 ** 64
         if count:
@@ -150,6 +153,12 @@ def show_log(count=30):
     print('\n'.join(text.splitlines()[-count:]))
 
 
+def is_running(boot):
+    """The newest bank is this boot's once the kernel has moved: it says where to."""
+    return bool(boot.image and boot.image[0] == Image.placed >= L['IMAGE_BASE']
+                and not (boot.ended or boot.death or boot.exception))
+
+
 def show_lastboot(lines=10):
     """Both banks of the flight recorder as they lie in memory now, newest boot first."""
     try:
@@ -162,7 +171,10 @@ def show_lastboot(lines=10):
         print('the recorder holds no boot')
     blob = symbols.make_blob(ElfTables.read(KERNEL))
     names = recorder.Names(blob, memory_span(Elf.read(KERNEL)))
-    for boot in found:
+    for index, boot in enumerate(found):
         told = boot.lines(names)
+        if index == 0 and is_running(boot):
+            told[0] = (f"boot {boot.count}: this boot, still running at "
+                       f"'{boot.last_milestone}'")
         log = told.index('its log:') + 1 if 'its log:' in told else len(told)
         print('\n'.join(told[:log] + told[log:][-lines:]))

@@ -7,8 +7,10 @@ with another output of the tool under test.
 """
 import json
 import os
+import pathlib
 import re
 import shutil
+import signal
 import stat
 import subprocess
 
@@ -73,6 +75,48 @@ def script(folder, *lines):
     path = folder / 'session.py'
     path.write_text('\n'.join(['from guest import *', *lines, 'print("GOOD")', '']))
     return f'source {path}'
+
+
+# --- what gdb's commands refuse
+
+
+@pytest.mark.parametrize('command, words', [
+    ('plinth real 999999', '1..64 instructions'), ('plinth real 0', '1..64'),
+    ('plinth regs x', 'takes no argument'), ('plinth gdt x', 'takes no argument'),
+    ('plinth idt 5', 'takes no argument'), ('plinth phys -1', 'physical addresses end'),
+    ('plinth walk P:100000', 'V:ffff880000100000'),
+    ('plinth frames P:0x100000', 'is not open yet')])
+def test_commands_refuse(command, words, private):
+    out = gdb(private, 'main', command, checked=False)
+    assert words in out and 'Traceback' not in out, out
+
+
+def test_books_of_the_running_boot(private):
+    out = gdb(private, 'report_boot', 'plinth lastboot 1', 'plinth frames')
+    has(r"^boot \d+: this boot, still running at 'heap ready'", out)
+    has(r'^frames: \d+ of RAM, \d+ free \(\d+ promised, \d+ never touched, '
+        r'\d+ held by CPUs\)', out)
+
+
+def test_gates_before_the_kernel_has_its_own_idt(private):
+    has(r'0e #PF  interrupt gate, .*, early_\w+', gdb(private, 'main', 'plinth idt'))
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_gdb_and_qemu(number, private):
+    process = subprocess.Popen(
+        [PYTHON, os.path.join(samples.SCRIPTS, 'debug.py'), '--build', private, '--image',
+         private / 'plinth.img', '--', '-ex', 'shell echo READY; sleep 600'],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    while 'READY' not in (line := process.stdout.readline()):
+        assert line, 'gdb ended'
+    children = [int(pid) for pid in pathlib.Path(
+        f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()]
+    assert len(children) == 2
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    process.stdout.close()
+    assert not [pid for pid in children if pathlib.Path(f'/proc/{pid}').exists()]
 
 
 # --- gdb, mode by mode
