@@ -22,7 +22,7 @@ static void frames_configure(void)
                  (int)MIN(value.bytes, 60UL), value.text);
     }
     bool good = !config_find(handover.config, "colour", &value) ||
-                config_parse_u64(&value, &colours);
+                (config_parse_u64(&value, &colours) && colours != 0);
     if (good && pmm_configure(colours, check) == STATUS_OK)
         return;
     log_warn("configuration: colour=%.*s is no power of two up to %u; colours are off",

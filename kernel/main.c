@@ -198,6 +198,31 @@ static bool heap_mode_find(const struct config_value *value, enum heap_mode *out
     return false;
 }
 
+static void config_refuse(const char *key, const struct config_value *value,
+                          const char *why)
+{
+    log_warn("configuration: %s=%.*s is %s", key, (int)MIN(value->bytes, 60UL),
+             value->text, why);
+}
+
+/* Keys whose reader takes its default without a word. A bare `exit` is a flag. */
+static void config_check_quiet_values(void)
+{
+    const char *text = handover.config;
+    struct config_value value;
+    u64 number;
+    if (config_find(text, "soak", &value) &&
+        (!config_parse_u64(&value, &number) || number == 0))
+        config_refuse("soak", &value, "no number above 0; the default is used");
+    if (config_find(text, "seed", &value) && !config_parse_u64(&value, &number))
+        config_refuse("seed", &value, "not a number; 1 is used");
+    if (config_find(text, "recorder", &value) && !config_is(&value, "disk"))
+        config_refuse("recorder", &value, "not disk; ignored");
+    if (config_find(text, "exit", &value) && value.bytes != 0 &&
+        !config_flag(text, "exit") && !config_is(&value, "0"))
+        config_refuse("exit", &value, "not 1; ignored");
+}
+
 /* A value that means nothing is said aloud; what happens then stands behind it. */
 static void config_check_values(void)
 {
@@ -247,6 +272,7 @@ static void config_start(void)
     }
     config_for_each(handover.config, config_word, NULL);
     config_check_values();
+    config_check_quiet_values();
 }
 
 static void symbols_start(void)
@@ -326,10 +352,10 @@ static void failure_order(void)
     u64 n;
     if (!config_find(handover.config, "fail", &value))
         return;
-    if (config_parse_u64(&value, &n))
+    if (config_parse_u64(&value, &n) && n != 0)
         pmm_fail_after(n);
     else
-        log_warn("configuration: fail=%.*s is not a number; ignored",
+        log_warn("configuration: fail=%.*s is no number above 0; ignored",
                  (int)MIN(value.bytes, 60UL), value.text);
 }
 

@@ -66,7 +66,10 @@ void test_soak(struct selftest *t)
     struct pmm_stats before, after;
     struct heap_stats heap;
     u64 operations = OPERATIONS, seed = 1, done = 0, audits = 0;
+    /* What is no number above 0 was named when the configuration was read. */
     config_u64(handover.config, "soak", &operations);
+    if (operations == 0)
+        operations = OPERATIONS;
     config_u64(handover.config, "seed", &seed);
     soak = (struct soak){.t = t, .random = seed * 0x9E3779B97F4A7C15 + 1};
     heap_trim();
