@@ -66,7 +66,8 @@ void monitor_execute(char *line)
         log_print("%s: no such command; `help` lists them\n", words[0]);
     else if (count > MONITOR_ARGUMENTS_MAX || count - 1 < command->arguments_least ||
              count - 1 > command->arguments_most)
-        log_print("usage: %s %s\n", command->name, command->arguments);
+        log_print("usage: %s%s%s\n", command->name, command->arguments[0] ? " " : "",
+                  command->arguments);
     else
         command->run(count, words);
 }

@@ -53,6 +53,12 @@ static void command_walk(u32 argc, const char *const argv[])
     struct pt_walk walk;
     u64 virt;
     (void)argc;
+    if (argv[1][0] == 'P' && argv[1][1] == ':') {
+        log_print("walk: %s is physical and needs no walk; the direct map shows P:0 at "
+                  "V:%016lx\n",
+                  argv[1], DIRECT_MAP_BASE);
+        return;
+    }
     if (!monitor_parse_address(argv[1], &virt)) {
         log_print(
             "walk: '%s' is no address in hex; for example: walk ffff880000100000\n",

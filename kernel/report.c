@@ -105,8 +105,8 @@ void report_frames(void)
     u64 usable = report_raw_usable_bytes(),
         allocatable = report_allocatable_bytes(&stats);
     log_print("frames: %lu of RAM, %lu free (%lu promised to the heap, %lu never "
-              "touched, %lu on "
-              "stacks), %lu frees refused\n",
+              "touched, %lu held "
+              "by CPUs), %lu frees refused\n",
               stats.total, stats.free, stats.promised, stats.untouched, stats.stacked,
               stats.refused);
     last_refusal_print();

@@ -109,7 +109,8 @@ def test_walk_of_good_addresses(console):
     ('800000000000', 'not canonical'), ('8000000000000000', 'not canonical'),
     ('ffff87ffffffffff', 'not present'), ('ffffffffffffffff', 'not present'),
     ('zebra', 'no address in hex'), ('1ffffffffffffffff', 'no address in hex'),
-    ('', 'usage: walk'), ('1 2', 'usage: walk'), ('-1', 'no address in hex'),
+    ('P:100000', 'is physical'), ('', 'usage: walk'),
+    ('1 2', 'usage: walk'), ('-1', 'no address in hex'),
 ])
 def test_walk_of_bad_addresses(address, words, console):
     assert words in console.ask(f'walk {address}')
@@ -124,6 +125,10 @@ def test_one_test_by_name(console):
     text = console.ask('test boot_info')
     run = ktap.parse(text, '0')
     assert run.tests == [('boot_info', 'ok', '')] and run.problems == []
+
+
+def test_no_test_is_named(console):
+    assert '# no test is named' in console.ask('test ,')
 
 
 def test_a_test_that_does_not_exist(console):
