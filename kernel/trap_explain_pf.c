@@ -90,14 +90,15 @@ static void explain_heap_guard(const struct fault *fault,
     char alloc[SITE_TEXT_BYTES];
     bool below = fault->address < where->object;
     u64 end = where->object + where->object_bytes;
+    u64 distance = below ? where->object - fault->address : fault->address - end + 1;
 
     out->code = CODE_HP_06;
     format(out->sentence, sizeof(out->sentence),
            "%s a guard page of the heap at V:%016lx by %s", verb_to(fault->error),
            fault->address, fault->who);
     format(out->cause, sizeof(out->cause),
-           "running %lu bytes %s the object of %lu bytes at V:%016lx, allocated by %s",
-           below ? where->object - fault->address : fault->address - end + 1,
+           "running %lu byte%s %s the object of %lu bytes at V:%016lx, allocated by %s",
+           distance, distance == 1 ? "" : "s",
            below ? "below" : "past the end of", where->object_bytes, where->object,
            site_text(where->alloc_site, alloc));
 }
