@@ -106,7 +106,8 @@ def test_gates_before_the_kernel_has_its_own_idt(private):
 def test_a_signal_ends_gdb_and_qemu(number, private):
     process = subprocess.Popen(
         [PYTHON, os.path.join(samples.SCRIPTS, 'debug.py'), '--build', private, '--image',
-         private / 'plinth.img', '--', '-ex', 'shell echo READY; sleep 600'],
+         private / 'plinth.img', '--', '-ex',
+         'python import time; print("READY", flush=True); time.sleep(600)'],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     while 'READY' not in (line := process.stdout.readline()):
         assert line, 'gdb ended'
