@@ -78,17 +78,30 @@ def packed(text):
     return ''.join(text.split())
 
 
+# An interrupt comes when it comes: on a busy host the first one may be another one, or find
+# the kernel a function further on. A text that is wrong is wrong each time.
+BOOTS = 3
+
+
 @pytest.mark.parametrize('death', DEATHS, ids=str)
 def test_text(death, build, rubbish, tmp_path):
-    said, outputs, books = die(death, build, tmp_path, rubbish)
+    difference = 'no boot'
+    for boot in range(BOOTS):
+        folder = tmp_path / str(boot)
+        folder.mkdir()
+        difference = difference and text_difference(death, build, folder, rubbish)
+    assert difference is None, difference
+
+
+def text_difference(death, build, folder, rubbish):
+    said, outputs, books = die(death, build, folder, rubbish)
     assert said.startswith(headline_of(death.code)), said
     line = said.partition('\n')[0]
     for name, text in outputs.items():
         assert packed(line) in packed(text), f'{name} does not say: {line}\n{text}'
     if death.recorded and not death.code.startswith(('S1', 'L-')):
         assert books and books[0].code == death.code, books
-    difference = golden.compare(str(death), said)
-    assert difference is None, difference
+    return golden.compare(str(death), said)
 
 
 def test_every_code_is_provoked():
