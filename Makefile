@@ -11,7 +11,7 @@
 #   make debug    QEMU and gdb in one terminal, stopped at AT=stage1|...|SYMBOL
 #   make bochs    Bochs with its debugger, magic breakpoints on
 #   make check    what needs no emulator: layers, error pages, line lengths, image rules
-#   make test-full  the long matrices too      make test-long  only those
+#   make test-full  the long matrices too      make test-long  those only, LONG=PATHS
 #   make fuzz     the map cleaner against its oracle, FUZZ_RUNS=N
 #   make bugs     the museum of boot bugs, BUG=name for one (docs/bugs.md)
 #   make bench    guest instructions, bytes and ratios (docs/performance.md)
@@ -36,6 +36,7 @@ DISK ?= ide
 SMP ?= 1
 AT ?=
 BUG ?=
+LONG ?= tests
 CONFIG ?=
 PYTHON := /usr/bin/python3
 
@@ -201,7 +202,7 @@ test-full:
 test-long:
 	$(call with_deps,test media)
 	@$(MAKE) --no-print-directory B=$(B) fuzz FUZZ_RUNS=300000
-	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m full tests
+	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m full $(LONG)
 bugs:
 	$(call with_deps,test)
 	@$(PYTHON) tests/bugs/museum.py --build $(B) $(BUG)
