@@ -34,8 +34,9 @@ PROMPT = r'^plinth> $'
 VECTOR_PAGE_FAULT, STUB_BYTES = 14, 16          # as in kernel/arch/entry.asm
 # What waits for a clock to move, as far as the compiler left it functions of their own.
 WAITING = ('tsc_init', 'hz_of_pit', 'window_measure', 'reading_best', 'reading_take')
-# What fills a frame with zeros, by the names it may have.
-ZEROING = ('memset', 'zero_stores', 'zero_rep_words', 'zero_rep_bytes')
+# What fills a frame with zeros: the boot chooses one of them; they lie side by side.
+ZEROING = ('zero_stores', 'zero_rep_words', 'zero_rep_bytes', 'zero_past_cache')
+SIDE_BY_SIDE = 0x100
 
 
 class BenchError(Exception):
@@ -167,10 +168,16 @@ class Program:
             yield begin, begin + symbol.bytes
 
     def zeroing(self):
-        for name in ZEROING:
-            if name in self.kernel:
-                return self.high(name), self.high(name) + self.kernel[name].bytes
-        raise BenchError(f"kernel.elf has none of {', '.join(ZEROING)}")
+        """From the first to the end of the last."""
+        missing = [name for name in ZEROING if name not in self.kernel]
+        if missing:
+            raise BenchError(f"kernel.elf lacks {', '.join(missing)}")
+        begin = min(map(self.high, ZEROING))
+        end = max(self.high(name) + self.kernel[name].bytes for name in ZEROING)
+        if end - begin > SIDE_BY_SIDE:
+            raise BenchError(f'{end - begin} bytes from the first to the last of '
+                             f"{', '.join(ZEROING)}: something lies between")
+        return begin, end
 
     def arguments(self, image_phys):
         stub = self.high('trap_stubs') + VECTOR_PAGE_FAULT * STUB_BYTES
