@@ -251,7 +251,7 @@ def test_kernel_commands(private):
 def test_lastboot(private):
     """What this boot has recorded so far, and after a death also that, by name."""
     out = gdb(private, 'moved', 'plinth lastboot 2')
-    has(r'^boot \d+ ended without a word at', out)
+    has(r"^boot \d+: this boot, still running at '", out)
     assert re.search(r'ticks  kernel entry', out) and 'heap ready' not in out, out
     out = gdb(private, 'emulator_exit', 'plinth lastboot',
               config='test=die_text_write exit=1')
