@@ -15,7 +15,7 @@ STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu
 # Runs before relocations are applied and calls nothing outside itself afterwards, which
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.
 EARLY_C := $(addprefix kernel/early/,early.c handover.c slide.c bump.c tables.c reloc.c \
-	console.c boot_recorder.c check.c traps.c explain.c walk.c) mm/memmap.c \
+	console.c boot_recorder.c check.c string_check.c traps.c explain.c walk.c) mm/memmap.c \
 	kernel/arch/vectors.c kernel/arch/exit.c kernel/instruction.c \
 	$(addprefix kernel/base/,config.c format.c string.c crc32c.c recorder.c break.c)
 EARLY_ASM := kernel/early/jump.asm kernel/early/trap_entry.asm
@@ -38,7 +38,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
 	$(addprefix kernel/,frames_open.c trap.c trap_explain.c death.c high_check.c lastboot.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
-	monitor_line.c monitor_memory.c recorder_hooks.c report.c \
+	monitor_line.c monitor_memory.c recorder_hooks.c registers_check.c report.c \
 	report_json.c report_map.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
 	tests/kernel/audit_selftest.c tests/kernel/bench_audit_selftest.c \
@@ -50,7 +50,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	page_table_selftest.c page_cursor_selftest.c pmm_selftest.c recorder_selftest.c \
 	refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)
-KERNEL_ASM := kernel/arch/entry.asm
+KERNEL_ASM := kernel/arch/entry.asm kernel/arch/register_trap.asm
 
 MODULE_FILES := LICENSE
 

@@ -3,8 +3,7 @@
  * The last look before the identity map goes.
  */
 #include "kernel/high_check.h"
-#include "kernel/arch/instr.h"
-#include "kernel/arch/percpu.h"
+#include "kernel/arch/gdt.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
 #include "kernel/boot/layout.h"
@@ -58,17 +57,14 @@ static void trap_stack_check(u32 index, u64 top)
 void high_check_tables(void)
 {
     struct table_register gdt = sgdt(), idt = sidt();
-    u64 low, high, base;
+    u64 base;
 
     table_check("GDTR", gdt.base, gdt.limit + 1UL);
     table_check("IDTR", idt.base, idt.limit + 1UL);
     if (str() != SEL_TSS || gdt.limit < SEL_TSS + 15)
         panic_code(CODE_CP_03, "TR is %#x in a table of %u bytes, expected %#x", str(),
                    gdt.limit + 1, SEL_TSS);
-    /* SDM vol. 3A, figure 7-4 */
-    memcpy(&low, (const u8 *)gdt.base + SEL_TSS, sizeof(low));
-    memcpy(&high, (const u8 *)gdt.base + SEL_TSS + 8, sizeof(high));
-    base = (low >> 16 & 0xFFFFFF) | (low >> 56) << 24 | high << 32;
+    base = tss_descriptor_read(tss_descriptor(gdt.base)).base;
     table_check("TR", base, sizeof(struct tss));
     for (u32 index = 1; index <= IST_COUNT; index++) {
         u64 top;

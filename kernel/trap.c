@@ -10,6 +10,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
 #include "kernel/base/log.h"
+#include "kernel/registers_check.h"
 #include "kernel/trap_fatal.h"
 #include "mm/fault.h"
 
@@ -98,6 +99,8 @@ static bool expectation_meet(struct percpu *cpu, struct trap_frame *frame)
     expected->seen = true;
     expected->frame = *frame;
     expected->frame_at = (u64)(uintptr_t)frame;
+    if (expected->returns)
+        return true;
     trap_explain(frame, &expected->explanation);
     resume_into(frame, &expected->resume);
     return true;
@@ -165,5 +168,6 @@ void trap_init(void)
     idt_init(trap_dispatch);
     idt_load();
     idt_check();
+    registers_check();
     nmi_enable();
 }

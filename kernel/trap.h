@@ -34,11 +34,13 @@ u64 irq_unhandled_count(void);
 /* --- self-tests that provoke a trap
  * --------------------------------------------------------- */
 /* Which trap is expected. A static or a variable of the testing function; zeroed but
- * for the first three. For vectors other than #PF the address does not count. */
+ * for the first four. For vectors other than #PF the address does not count. */
 struct trap_expectation {
     u64 vector;
     u64 address; /* CR2 that must match, unless any_address */
     bool any_address;
+    bool returns; /* behind the trap instead, with the registers it had: for one that is
+                     no fault; nothing is explained */
 
     bool seen; /* the trap came; the rest is what it was */
     struct trap_frame frame;

@@ -41,16 +41,6 @@ static bool is_canonical(u64 virt)
     return virt_is_canonical(virt_make(virt));
 }
 
-static void registers_take(const struct trap_frame *frame, u64 out[16])
-{
-    const u64 in_order[16] = {frame->rax, frame->rcx, frame->rdx, frame->rbx,
-                              frame->rsp, frame->rbp, frame->rsi, frame->rdi,
-                              frame->r8,  frame->r9,  frame->r10, frame->r11,
-                              frame->r12, frame->r13, frame->r14, frame->r15};
-
-    memcpy(out, in_order, sizeof(in_order));
-}
-
 /* Up to 15 bytes at RIP, fewer where they would cross into what cannot be read. */
 static bool instruction_take(const struct trap_frame *frame, struct instruction *out)
 {
@@ -269,7 +259,7 @@ void trap_explain_protection(const struct trap_frame *frame,
 {
     struct evidence evidence = {.frame = frame};
 
-    registers_take(frame, evidence.registers);
+    trap_registers_take(frame, evidence.registers);
     symbol_place(frame->rip, evidence.who);
     evidence.read = instruction_take(frame, &evidence.instruction);
     if (frame->error_code != 0) {

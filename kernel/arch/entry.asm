@@ -13,6 +13,7 @@
 ;           change.
 %include "layout.inc"
 %include "offsets.inc"
+%include "kernel/arch/registers.inc"
 
 bits 64
 default rel
@@ -71,42 +72,6 @@ trap_stubs:
     trap_stub stub
 %assign stub stub + 1
 %endrep
-
-%macro push_registers 0
-    push rax
-    push rbx
-    push rcx
-    push rdx
-    push rsi
-    push rdi
-    push rbp
-    push r8
-    push r9
-    push r10
-    push r11
-    push r12
-    push r13
-    push r14
-    push r15
-%endmacro
-
-%macro pop_registers 0
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rbp
-    pop rdi
-    pop rsi
-    pop rdx
-    pop rcx
-    pop rbx
-    pop rax
-%endmacro
 
 ; Where a field lies before the first four words of the frame are pushed.
 %define PUSHED(field) rsp + trap_frame_ %+ field - trap_frame_r15

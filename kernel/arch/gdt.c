@@ -4,8 +4,8 @@
  * here.
  */
 #include "kernel/arch/gdt.h"
-#include "kernel/arch/instr.h"
 #include "kernel/base/assert.h"
+#include "kernel/base/panic.h"
 #include "kernel/boot/layout.h"
 
 /* Flat descriptors, SDM vol. 3A, 3.4.5. Base and limit do not count in 64-bit mode. */
@@ -28,6 +28,26 @@ static void tss_descriptor_set(struct percpu *cpu)
     low |= (base & 0xFF000000) << 32;
     cpu->gdt[SEL_TSS / 8] = low;
     cpu->gdt[SEL_TSS / 8 + 1] = base >> 32;
+}
+
+/* LTR believes all that stands there; the stacks of the TSS are first read by a trap
+ * that can come nowhere else, and then it is too late to tell. */
+static void tss_descriptor_check(const struct percpu *cpu)
+{
+    struct tss_place loaded = tss_descriptor_read(tss_descriptor(sgdt().base));
+    u64 base = (u64)(uintptr_t)&cpu->tss;
+
+    if (loaded.base != base)
+        panic_code(
+            CODE_CP_05,
+            "the TSS descriptor has the base V:%016lx, expected that of CPU %u's "
+            "TSS, V:%016lx",
+            loaded.base, cpu->index, base);
+    if (loaded.limit < sizeof(struct tss) - 1)
+        panic_code(CODE_CP_05,
+                   "the TSS descriptor has the limit %#lx, expected %#lx: the stacks "
+                   "behind it cannot be reached",
+                   loaded.limit, sizeof(struct tss) - 1);
 }
 
 /* A null FS or GS selector clears the base on some CPUs and keeps it on others. */
@@ -66,6 +86,7 @@ void gdt_init(struct percpu *cpu)
     segments_load(cpu);
     lldt(0);
     ltr(SEL_TSS);
+    tss_descriptor_check(cpu);
 }
 
 void tss_set_ist(struct percpu *cpu, u32 index, u64 top)

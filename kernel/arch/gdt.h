@@ -9,10 +9,38 @@
 #ifndef PLINTH_KERNEL_ARCH_GDT_H
 #define PLINTH_KERNEL_ARCH_GDT_H
 
+#include "kernel/arch/instr.h"
 #include "kernel/arch/percpu.h"
+#include "kernel/base/string.h"
+
+/* What a TSS descriptor says; sixteen bytes, SDM vol. 3A, figure 7-4. Also for early
+ * code. */
+struct tss_place {
+    u64 base;
+    u64 limit;
+};
+
+static inline struct tss_place tss_descriptor_read(const void *descriptor)
+{
+    u64 low, high;
+
+    memcpy(&low, descriptor, sizeof(low));
+    memcpy(&high, (const u8 *)descriptor + 8, sizeof(high));
+    return (struct tss_place){
+        .base = (low >> 16 & 0xFFFFFF) | (low >> 56) << 24 | high << 32,
+        .limit = (low & 0xFFFF) | (low >> 48 & 0xF) << 16,
+    };
+}
+
+/* Of the TSS that TR selects in this table. */
+static inline const void *tss_descriptor(u64 gdt)
+{
+    return (const void *)(gdt + (str() & ~7u));
+}
 
 /* Builds this CPU's GDT and TSS, loads both and every segment register. GS base is
- * kept. */
+ * kept. Dies with CP-05 when the descriptor in the loaded table is not that of the TSS.
+ */
 void gdt_init(struct percpu *cpu);
 
 /* Which stack the CPU switches to for an IST vector; index is IST_..., top 16-byte

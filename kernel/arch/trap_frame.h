@@ -70,6 +70,18 @@ static inline bool trap_from_user(const struct trap_frame *frame)
     return (frame->cs & 3) != 0;
 }
 
+/* The general registers in the order of their encoding. */
+static inline void trap_registers_take(const struct trap_frame *frame, u64 out[16])
+{
+    const u64 in_order[16] = {frame->rax, frame->rcx, frame->rdx, frame->rbx,
+                              frame->rsp, frame->rbp, frame->rsi, frame->rdi,
+                              frame->r8,  frame->r9,  frame->r10, frame->r11,
+                              frame->r12, frame->r13, frame->r14, frame->r15};
+
+    for (u32 i = 0; i < ARRAY_COUNT(in_order); i++)
+        out[i] = in_order[i];
+}
+
 /* Vectors for which the CPU pushes an error code, SDM vol. 3A, table 6-1 and AMD's APM
  * vol. 2, 8.2: 8, 10..14, 17, 21, 29, 30. */
 static inline bool vector_has_code(u64 vector)

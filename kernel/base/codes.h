@@ -36,6 +36,7 @@
     CODE(CP, 2, "five-level paging is on")                                            \
     CODE(CP, 3, "a register still points to what goes with the identity map")         \
     CODE(CP, 4, "the stack is not aligned as C code needs it")                        \
+    CODE(CP, 5, "the TSS is not where its descriptor says")                           \
     CODE(DF, 1, "double fault")                                                       \
     CODE(EA, 1, "the loader's boot_info is not what the kernel expects")              \
     CODE(EA, 2, "no memory map to work with")                                         \
@@ -50,6 +51,7 @@
     CODE(EA, 11, "a frame for a page table is not zero")                              \
     CODE(EA, 12, "the image is not whole in memory")                                  \
     CODE(EA, 13, ".bss is not zero")                                                  \
+    CODE(EA, 14, "memcpy, memset or memmove do not do their work")                    \
     CODE(EX, 0, "divide error")                                                       \
     CODE(EX, 1, "debug exception")                                                    \
     CODE(EX, 3, "breakpoint")                                                         \
@@ -123,7 +125,8 @@
     CODE(SO, 4, "a kernel stack or its guard is not mapped as it should be")          \
     CODE(TR, 1, "a device's interrupt arrived at the vector of an exception")         \
     CODE(TR, 2, "interrupt table and stubs do not fit the CPU")                       \
-    CODE(TR, 3, "a trap handler raises the trap that it handles")
+    CODE(TR, 3, "a trap handler raises the trap that it handles")                     \
+    CODE(TR, 4, "a register does not come through a trap")
 
 /* The enumerators carry two digits, as the names of the pages do: CODE_PF_03. */
 #define CODE_DIGITS_0 00

@@ -2,9 +2,7 @@
  *
  * What must hold before a step from which nothing can be told any more.
  */
-#include "kernel/arch/instr.h"
-#include "kernel/arch/percpu.h"
-#include "kernel/base/string.h"
+#include "kernel/arch/gdt.h"
 #include "kernel/early/early.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
@@ -139,20 +137,10 @@ static void must_map_to(u64 address, u64 phys, const char *what)
                   what, address, walk.phys, phys);
 }
 
-/* Base of the TSS that TR selects (SDM vol. 3A, figure 7-4). */
-static u64 tss_base(u64 gdt)
-{
-    const u8 *entry = (const u8 *)(gdt + (str() & ~7u));
-    u64 low, high;
-
-    memcpy(&low, entry, sizeof(low));
-    memcpy(&high, entry + 8, sizeof(high));
-    return (low >> 16 & 0xFFFFFF) | (low >> 56 & 0xFF) << 24 | high << 32;
-}
-
 void move_check(u64 stack_top, u64 target)
 {
-    u64 gdt = sgdt().base, tss = tss_base(gdt), fault_stack;
+    u64 gdt = sgdt().base, tss = tss_descriptor_read(tss_descriptor(gdt)).base,
+        fault_stack;
 
     memcpy(&fault_stack, (const u8 *)tss + __builtin_offsetof(struct tss, ist), 8);
     must_map((u64)(uintptr_t)early_jump, WANT_EXECUTE, "the code that loads CR3");

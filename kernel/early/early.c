@@ -130,6 +130,7 @@ NORETURN void early_main(u64 boot_info_phys)
     image_check();
     early_traps_init();
     contract_check(__builtin_frame_address(0));
+    string_check();
     boot_info_take((const struct boot_info *)boot_info_phys);
     boot_recorder_open();
     boot_recorder_image(handover.info.kernel_phys);

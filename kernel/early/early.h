@@ -28,6 +28,7 @@ enum early_code {
     EA_TABLE_DIRTY = 11, /* a frame for a page table that is not zero */
     EA_IMAGE_CUT = 12,   /* the image is not whole in memory */
     EA_BSS = 13,         /* .bss is not zero */
+    EA_STRING = 14,      /* memcpy, memset or memmove are wrong */
 };
 
 /* The kernel's first instruction in C. Called by stage2 as boot_info.h says; never
@@ -66,6 +67,9 @@ bool early_has_1g_pages(void);
 void image_check(void);
 /* Registers are as boot_info.h promises; frame: early_main's. */
 void contract_check(const void *frame);
+/* memcpy, memset and memmove do their work; before anything relies on them.
+ * string_check.c */
+void string_check(void);
 /* Each word that has a relocation holds what the move makes right. */
 void relocations_check(void);
 /* The new tables hold all that runs between CR3 and the kernel's own descriptor tables:

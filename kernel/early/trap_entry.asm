@@ -8,6 +8,8 @@
 ;           code. Whether there is one is seen by the alignment, not taken from a list: a device's
 ;           interrupt has none, whatever the exception of that number has.
 ; Calls:    early_trap(struct early_frame *) in kernel/early/traps.c, with DF clear.
+%include "kernel/arch/registers.inc"
+
 bits 64
 default rel
 
@@ -29,21 +31,7 @@ early_trap_entry:
     push qword [rsp]
     mov qword [rsp + 8], -1     ; EARLY_NO_CODE
 .has_code:
-    push rax
-    push rbx
-    push rcx
-    push rdx
-    push rsi
-    push rdi
-    push rbp
-    push r8
-    push r9
-    push r10
-    push r11
-    push r12
-    push r13
-    push r14
-    push r15
+    push_registers
     cld
     mov rdi, rsp
     call early_trap

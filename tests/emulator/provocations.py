@@ -79,6 +79,7 @@ def broken(change, config=CONFIG, **words):
 
 # Machine code over a function.
 READ_NULL = b'\x48\x8b\x04\x25\x08\0\0\0'   # MOV RAX, [8]
+POPS = b'\x41\x5d\x41\x5c'                       # POP R13, POP R12
 WAIT_OPEN = b'\xfb\xeb\xfe'                    # STI, then a loop
 
 
@@ -196,6 +197,12 @@ def wait_shortened(image):
                   (1 << 16).to_bytes(8, 'little'))
 
 
+def tss_base_halved(image):
+    """SHR RAX, 32 becomes XOR EAX, EAX: the descriptor's second half stays 0."""
+    store = b'\x48\x89\x87'
+    image.replace('gdt_init', b'\x48\xc1\xe8\x20' + store, b'\x31\xc0\x66\x90' + store)
+
+
 def five_levels(image):
     """MOV RAX, CR4 becomes MOV AH, 10h: bit 12."""
     image.replace('cpu_features_init', b'\x0f\x20\xe0', b'\xb4\x10\x90')
@@ -302,6 +309,8 @@ EARLY = [
         image.kernel_offset('data_mark'), b'\0\0\0\0')), constructed=True,
           recorded=False),
     Death('EA-13', 'not_zeroed', broken(bss_left_alone), recorded=False),
+    Death('EA-14', 'memset', broken(lambda image: image.returns('memset')),
+          recorded=False),
 ]
 KERNEL = [
     Death('CP-01', 'nothing', broken(lambda image: image.returns('cpu_features_read')),
@@ -310,6 +319,7 @@ KERNEL = [
     Death('CP-03', 'gdt_low', broken(lambda image: image.returns('gdt_init'))),
     Death('CP-04', 'push_missing', broken(
         lambda image: image.replace('early_jump', b'\x55', b'\x90'))),
+    Death('CP-05', 'half_base', broken(tss_base_halved)),
     Death('FR-01', 'crumbs', firmware(payload_and_crumbs)),
     Death('FR-02', 'symbols', broken(variable_swap('symbols_phys', 'kernel_base')),
           constructed=True),
@@ -330,6 +340,8 @@ KERNEL = [
     Death('TR-02', 'stub', broken(
         lambda image: image.replace('trap_stubs', b'\x6a\0', b'\x90\x90'))),
     Death('TR-03', 'in_handler', code('fault_resolve', READ_NULL)),
+    Death('TR-04', 'pops_exchanged', broken(lambda image: image.replace(
+        'entry_common', POPS, POPS[2:] + POPS[:2]))),
 ]
 # Deadly tests that build a frame instead of making the processor build it.
 BY_FRAME = {'die_coprocessor', 'die_reserved_vector', 'die_x87', 'die_simd', 'die_tss',
