@@ -40,9 +40,10 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c registers_check.c report.c \
 	report_json.c report_map.c report_sums.c selftest.c symbols.c \
-	trap_explain_gp.c trap_explain_pf.c trap_fatal.c) \
+	trap_explain_gp.c trap_explain_jump.c trap_explain_pf.c trap_fatal.c trap_place.c) \
 	tests/kernel/audit_selftest.c tests/kernel/bench_audit_selftest.c \
-	tests/kernel/fail_selftest.c tests/kernel/soak_selftest.c \
+	tests/kernel/explain_selftest.c tests/kernel/fail_selftest.c \
+	tests/kernel/soak_selftest.c \
 	tests/kernel/soak_objects.c tests/kernel/soak_blocks.c tests/kernel/program_space.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c bench_tables_selftest.c boot_selftest.c \
 	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \

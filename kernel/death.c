@@ -77,9 +77,8 @@ static bool has_frame(u64 rip)
                   sizeof(prologue)) == 0;
 }
 
-/* Whether the instruction before a return address is a call: E8 rel32, or FF /2 in its
- * lengths. */
-static bool is_behind_call(u64 address)
+/* E8 rel32, or FF /2 in its lengths. */
+bool death_is_behind_call(u64 address)
 {
     const u8 *at = (const u8 *)(uintptr_t)address;
     const char *name;
@@ -105,7 +104,7 @@ void death_backtrace_print(const struct death_place *place)
     if (place->rsp != 0 && !has_frame(place->rip) &&
         backtrace_is_readable(place->rsp, 8)) {
         first.address = *(const u64 *)(uintptr_t)place->rsp;
-        if (is_behind_call(first.address) &&
+        if (death_is_behind_call(first.address) &&
             (count == 0 || callers[0].address != first.address))
             caller_print(&first, true, &printed);
     }

@@ -28,8 +28,12 @@ struct death_place {
  * sink, the rest, if any, to COM1 alone. Any context. */
 void death_backtrace_print(const struct death_place *place);
 
-/* The end of a report: the last lines of the log, those of a level that no output showed
- * with a star, to COM1 and port E9; the page that explains the code, to all. */
+/* Whether a call stands before this address, as before each return address. Any
+ * context. */
+bool death_is_behind_call(u64 address);
+
+/* The end of a report: the last lines of the log, those of a level that no output
+ * showed with a star, to COM1 and port E9; the page that explains the code, to all. */
 void death_end_print(enum code code);
 
 #endif

@@ -5,97 +5,18 @@
 #include "kernel/trap_explain.h"
 #include "drivers/pic.h"
 #include "kernel/arch/backtrace.h"
+#include "kernel/arch/gdt.h"
 #include "kernel/arch/idt.h"
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
 #include "kernel/early/image.h"
 #include "kernel/symbols.h"
-#include "mm/heap.h"
 #include "mm/kernel_space.h"
 #include "mm/kernel_stack.h"
-#include "mm/ram.h"
 
 #define ERROR_EXTERNAL 0x1
 #define ERROR_IDT      0x2
 #define ERROR_LDT      0x4
-
-static bool is_between(u64 virt, const u8 *begin, const u8 *end)
-{
-    return virt >= (u64)(uintptr_t)begin && virt < (u64)(uintptr_t)end;
-}
-
-/* NULL when the address is not in the image. */
-static const char *image_place(u64 virt)
-{
-    if (!is_between(virt, image_begin, image_end))
-        return NULL;
-    if (is_between(virt, text_begin, text_end))
-        return "kernel text";
-    if (virt < (u64)(uintptr_t)rodata_begin)
-        return "kernel text's tail";
-    if (virt < (u64)(uintptr_t)data_begin)
-        return "kernel constants";
-    return "kernel data";
-}
-
-static const char *heap_place(u64 virt)
-{
-    struct heap_where where;
-
-    heap_locate(virt_make(virt), &where);
-    switch (where.place) {
-    case HEAP_PLACE_GUARD:
-        return "a guard page of the kernel heap";
-    case HEAP_PLACE_FREE:
-        return "a free slot of the kernel heap";
-    case HEAP_PLACE_OBJECT:
-        return "an object of the kernel heap";
-    case HEAP_PLACE_FREED:
-        return "freed memory of the kernel heap";
-    case HEAP_PLACE_NEVER:
-    case HEAP_PLACE_OUTSIDE:
-        break;
-    }
-    return "kernel heap that nobody holds";
-}
-
-/* Whether virt lies in a window of layout.h. */
-#define IN_WINDOW(virt, name) ((virt) - (name##_BASE) < (name##_BYTES))
-
-const char *trap_place_text(u64 virt, char *out, u64 out_bytes)
-{
-    const char *text = image_place(virt);
-    struct kernel_stack_place stack;
-    phys_t phys;
-
-    if (!virt_is_canonical(virt_make(virt)))
-        text = "not canonical";
-    else if (virt < NULL_GUARD_BYTES)
-        text = "the null page";
-    else if (virt < USER_END)
-        text = "a program's half";
-    else if (IN_WINDOW(virt, HEAP))
-        text = heap_place(virt);
-    else if (IN_WINDOW(virt, FRAME_TABLE))
-        text = "the frame table";
-    else if (IN_WINDOW(virt, MODULES))
-        text = "the boot modules";
-    if (text != NULL)
-        format(out, out_bytes, "%s", text);
-    else if (IN_WINDOW(virt, DIRECT_MAP))
-        format(out, out_bytes, "the direct map of P:%#lx%s", virt - DIRECT_MAP_BASE,
-               ram_contains(phys_make(virt - DIRECT_MAP_BASE), 1)
-                   ? ""
-                   : ", which is not RAM");
-    else if (kernel_stack_locate(virt_make(virt), &stack))
-        format(out, out_bytes, "%s%s", stack.in_guard ? "the guard below " : "",
-               stack.name);
-    else if (aperture_find(virt_make(virt), &phys))
-        format(out, out_bytes, "the device window of P:%#lx", phys.raw);
-    else
-        format(out, out_bytes, "no window of the kernel");
-    return out;
-}
 
 bool trap_explain_stack(const struct trap_frame *frame, u64 address,
                         struct trap_explanation *out)
@@ -127,6 +48,25 @@ bool trap_explain_stack(const struct trap_frame *frame, u64 address,
                frame->rsp);
     }
     return true;
+}
+
+/* The CPU takes its stacks from where the descriptor of the TSS points. */
+static void tss_cause(struct trap_explanation *out)
+{
+    u64 descriptor = (u64)(uintptr_t)tss_descriptor(sgdt().base), base;
+    u64 expected = (u64)(uintptr_t)&percpu_or_boot()->tss;
+
+    if (!backtrace_is_readable(descriptor, 16)) {
+        format(out->cause, sizeof(out->cause),
+               "GDTR and TR lead to V:%016lx, which cannot be read", descriptor);
+        return;
+    }
+    base = tss_descriptor_read((const void *)(uintptr_t)descriptor).base;
+    if (base != expected)
+        format(out->cause, sizeof(out->cause),
+               "the TSS descriptor at V:%016lx was changed: its base is V:%016lx, "
+               "expected V:%016lx",
+               descriptor, base, expected);
 }
 
 static void explain_double_fault(const struct trap_frame *frame,
@@ -185,7 +125,8 @@ static void explain_other(const struct trap_frame *frame, struct trap_explanatio
         format(out->sentence, sizeof(out->sentence), "%s at %s",
                vector_name(frame->vector), who);
     if (frame->vector == VECTOR_BREAKPOINT &&
-        is_between(frame->rip - 1, text_end, rodata_begin))
+        frame->rip - 1 >= (u64)(uintptr_t)text_end &&
+        frame->rip - 1 < (u64)(uintptr_t)rodata_begin)
         format(out->cause, sizeof(out->cause),
                "a jump went wild behind the code of the kernel");
     if (frame->entry_flags & TRAP_IN_IRETQ)
@@ -253,6 +194,11 @@ void trap_explain(const struct trap_frame *frame, struct trap_explanation *out)
         break;
     case VECTOR_DOUBLE_FAULT:
         explain_double_fault(frame, out);
+        tss_cause(out);
+        break;
+    case VECTOR_TSS:
+        explain_other(frame, out);
+        tss_cause(out);
         break;
     default:
         explain_other(frame, out);

@@ -7,16 +7,11 @@
 #include "kernel/arch/backtrace.h"
 #include "kernel/base/format.h"
 #include "kernel/base/string.h"
-#include "kernel/instruction.h"
-#include "kernel/symbols.h"
-#include "kernel/trap_explain.h"
+#include "kernel/trap_evidence.h"
 #include "mm/addr.h"
 #include "mm/heap.h"
 
 /* Opcodes of the one-byte and the 0F map */
-#define OPCODE_RET       0xC3
-#define OPCODE_RET_N     0xC2
-#define OPCODE_GROUP_5   0xFF /* reg 2: CALL, 4: JMP */
 #define OPCODE_WRMSR     0x30
 #define OPCODE_RDMSR     0x32
 #define OPCODE_MOV_TO_CR 0x22
@@ -28,37 +23,17 @@
 #define OPCODE_GROUP_15  0xAE /* reg 0: FXSAVE, 1: FXRSTOR */
 #define VECTOR_ALIGN     16
 
-struct evidence {
-    const struct trap_frame *frame;
-    struct instruction instruction;
-    bool read; /* the instruction was there and known */
-    u64 registers[16];
-    char who[SYMBOL_PLACE_BYTES];
-};
-
-static bool is_canonical(u64 virt)
-{
-    return virt_is_canonical(virt_make(virt));
-}
-
 /* Up to 15 bytes at RIP, fewer where they would cross into what cannot be read. */
 static bool instruction_take(const struct trap_frame *frame, struct instruction *out)
 {
     u64 bytes = INSTRUCTION_BYTES_MAX;
 
-    if (trap_from_user(frame) || !is_canonical(frame->rip))
+    if (trap_from_user(frame) || !virt_is_canonical(virt_make(frame->rip)))
         return false;
     while (bytes != 0 && !backtrace_is_readable(frame->rip, bytes))
         bytes--;
     return bytes != 0 &&
            instruction_read((const u8 *)(uintptr_t)frame->rip, bytes, out);
-}
-
-static bool is_opcode(const struct evidence *evidence, enum instruction_map map,
-                      u8 opcode)
-{
-    return evidence->read && evidence->instruction.map == map &&
-           evidence->instruction.opcode == opcode;
 }
 
 /* Poison mode fills what is freed; a pointer read from there consists of it. */
@@ -85,11 +60,11 @@ static bool explain_operand(const struct evidence *evidence,
         return false;
     address = instruction_address(instruction, evidence->registers);
     instruction_operand_text(instruction, operand);
-    if (is_canonical(address) && instruction->second != REGISTER_NONE) {
+    if (virt_is_canonical(virt_make(address)) && instruction->second != REGISTER_NONE) {
         address = evidence->registers[instruction->second];
         format(operand, sizeof(operand), "[%s]", register_name(instruction->second));
     }
-    if (is_canonical(address))
+    if (virt_is_canonical(virt_make(address)))
         return false;
     out->code = evidence->frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_01;
     format(out->sentence, sizeof(out->sentence),
@@ -103,6 +78,7 @@ static bool explain_operand(const struct evidence *evidence,
         format(out->cause, sizeof(out->cause),
                "a corrupted or uninitialised pointer: bits 63..47 of an address must "
                "be equal");
+    trap_text_append(address, out);
     return true;
 }
 
@@ -143,71 +119,6 @@ static bool explain_alignment(const struct evidence *evidence,
     return true;
 }
 
-static void target_put(const struct evidence *evidence, u64 target, const char *how,
-                       struct trap_explanation *out)
-{
-    out->code = CODE_GP_05;
-    format(out->sentence, sizeof(out->sentence),
-           "%s to V:%016lx, which is not canonical, in %s", how, target, evidence->who);
-}
-
-/* Some CPUs and emulators make the jump first and refuse the target as RIP afterwards.
- * What was popped still lies below RSP; a register that holds the target was jumped
- * through. */
-static void explain_bad_rip(const struct evidence *evidence,
-                            struct trap_explanation *out)
-{
-    u64 rip = evidence->frame->rip, popped = evidence->frame->rsp - 8;
-
-    out->code = CODE_GP_05;
-    format(out->sentence, sizeof(out->sentence),
-           "jump, call or return to V:%016lx, which is not canonical", rip);
-    if (is_canonical(popped) && backtrace_is_readable(popped, 8) &&
-        *(const u64 *)(uintptr_t)popped == rip) {
-        format(out->cause, sizeof(out->cause),
-               "the return address at V:%016lx was overwritten", popped);
-        return;
-    }
-    for (u8 i = 0; i < 16; i++)
-        if (evidence->registers[i] == rip)
-            format(out->cause, sizeof(out->cause), "a jump or call through %s",
-                   register_name(i));
-}
-
-static bool explain_target(const struct evidence *evidence,
-                           struct trap_explanation *out)
-{
-    const struct instruction *instruction = &evidence->instruction;
-    u64 rsp = evidence->frame->rsp, target;
-
-    if (!is_canonical(evidence->frame->rip)) {
-        explain_bad_rip(evidence, out);
-        return true;
-    }
-    if (is_opcode(evidence, MAP_ONE_BYTE, OPCODE_RET) ||
-        is_opcode(evidence, MAP_ONE_BYTE, OPCODE_RET_N)) {
-        if (!is_canonical(rsp) || !backtrace_is_readable(rsp, 8))
-            return false;
-        target = *(const u64 *)(uintptr_t)rsp;
-        if (is_canonical(target))
-            return false;
-        target_put(evidence, target, "return", out);
-        format(out->cause, sizeof(out->cause),
-               "the return address at V:%016lx was overwritten", rsp);
-        return true;
-    }
-    if (is_opcode(evidence, MAP_ONE_BYTE, OPCODE_GROUP_5) && instruction->mod == 3 &&
-        ((instruction->reg & 7) == 2 || (instruction->reg & 7) == 4)) {
-        target = evidence->registers[instruction->rm];
-        if (is_canonical(target))
-            return false;
-        target_put(evidence, target, (instruction->reg & 7) == 2 ? "call" : "jump",
-                   out);
-        return true;
-    }
-    return false;
-}
-
 static bool explain_register(const struct evidence *evidence,
                              struct trap_explanation *out)
 {
@@ -215,25 +126,25 @@ static bool explain_register(const struct evidence *evidence,
     const struct trap_frame *frame = evidence->frame;
     u64 value = frame->rdx << 32 | (frame->rax & 0xFFFFFFFF);
 
-    if (is_opcode(evidence, MAP_0F, OPCODE_WRMSR)) {
+    if (evidence_is_opcode(evidence, MAP_0F, OPCODE_WRMSR)) {
         out->code = CODE_GP_03;
         format(out->sentence, sizeof(out->sentence),
                "WRMSR of %#lx to MSR %#x refused, in %s", value, (u32)frame->rcx,
                evidence->who);
-    } else if (is_opcode(evidence, MAP_0F, OPCODE_RDMSR)) {
+    } else if (evidence_is_opcode(evidence, MAP_0F, OPCODE_RDMSR)) {
         out->code = CODE_GP_03;
         format(out->sentence, sizeof(out->sentence), "RDMSR of MSR %#x refused, in %s",
                (u32)frame->rcx, evidence->who);
-    } else if (is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_CR) ||
-               is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_DR)) {
+    } else if (evidence_is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_CR) ||
+               evidence_is_opcode(evidence, MAP_0F, OPCODE_MOV_TO_DR)) {
         out->code = CODE_GP_04;
         format(out->sentence, sizeof(out->sentence),
                "MOV of %#lx to %s%u refused, in %s",
                evidence->registers[instruction->rm],
                instruction->opcode == OPCODE_MOV_TO_CR ? "CR" : "DR", instruction->reg,
                evidence->who);
-    } else if (is_opcode(evidence, MAP_0F, OPCODE_GROUP_6) ||
-               is_opcode(evidence, MAP_0F, OPCODE_GROUP_7)) {
+    } else if (evidence_is_opcode(evidence, MAP_0F, OPCODE_GROUP_6) ||
+               evidence_is_opcode(evidence, MAP_0F, OPCODE_GROUP_7)) {
         out->code = CODE_GP_04;
         format(out->sentence, sizeof(out->sentence),
                "load of a descriptor-table or state register refused, in %s",
@@ -264,8 +175,8 @@ void trap_explain_protection(const struct trap_frame *frame,
     evidence.read = instruction_take(frame, &evidence.instruction);
     if (frame->error_code != 0) {
         explain_selector(&evidence, out);
-    } else if (!explain_target(&evidence, out) && !explain_operand(&evidence, out) &&
-               !explain_alignment(&evidence, out) &&
+    } else if (!trap_explain_target(&evidence, out) &&
+               !explain_operand(&evidence, out) && !explain_alignment(&evidence, out) &&
                !explain_register(&evidence, out)) {
         out->code = frame->vector == VECTOR_STACK ? CODE_EX_12 : CODE_GP_06;
         format(out->sentence, sizeof(out->sentence),

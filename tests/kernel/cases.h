@@ -38,6 +38,8 @@
     T(fault_text_write) T(fault_rodata_write) T(fault_data_execute)                    \
     T(fault_identity) T(fault_direct_map_hole) T(fault_aperture_end) T(fault_not_canonical) \
     T(ist_stacks) T(spurious_interrupts)                                               \
+    /* explain_selftest.c */                                                           \
+    T(explain_target) T(explain_tss)                                                   \
     /* recorder_selftest.c */                                                          \
     T(recorder_map) T(recorder_story) T(recorder_log)                                  \
     /* after everything */                                                             \

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an explanation says beside its code: the evidence for the likely cause.
+ */
+#include "kernel/arch/percpu.h"
+#include "kernel/base/string.h"
+#include "kernel/boot/layout.h"
+#include "kernel/early/image.h"
+#include "kernel/trap.h"
+#include "mm/addr.h"
+#include "tests/kernel/cases.h"
+
+static bool has(const char *text, const char *part)
+{
+    for (; *text != '\0'; text++)
+        if (strncmp(text, part, strlen(part)) == 0)
+            return true;
+    return false;
+}
+
+/* Letters where the return address was, on a stack on which the trap's own frame lies
+ * over them and on one where it does not; and where a pointer to a function was. */
+void test_explain_target(struct selftest *t)
+{
+    static struct trap_expectation e;
+    static u64 letters = 0x7365727574616566; /* "features" */
+    for (volatile u32 way = 0; way < 3; way++) {
+        const char *cause = e.explanation.cause;
+        memset(&e, 0, sizeof(e));
+        e.vector = VECTOR_PROTECTION;
+        if (trap_expect_begin(&e)) {
+            if (way == 0)
+                __asm__ volatile("andq $-16, %%rsp; pushq $0; pushq $0; pushq %0; ret"
+                                 :
+                                 : "m"(letters)
+                                 : "memory");
+            else if (way == 1)
+                __asm__ volatile("andq $-16, %%rsp; pushq $0; pushq %0; ret"
+                                 :
+                                 : "m"(letters)
+                                 : "memory");
+            else
+                __asm__ volatile("call *(%0)" : : "a"(&letters) : "memory");
+        }
+        trap_expect_end(&e);
+        CHECK(t, e.seen && e.explanation.code == CODE_GP_05);
+        CHECK_MSG(t, way == 2 || has(cause, "the return address at V:"), "%s", cause);
+        CHECK_MSG(t, way != 2 || !has(cause, "return address"), "%s", cause);
+        CHECK_MSG(t, way != 1 || !has(cause, "no register"), "%s", cause);
+        CHECK_MSG(t, has(cause, "the text \"features\""), "%s", cause);
+    }
+}
+
+/* A GDT that somebody wrote over: the CPU has read it, so nothing happens to this one.
+ */
+void test_explain_tss(struct selftest *t)
+{
+    struct trap_frame frame = {.vector = VECTOR_TSS, .error_code = SEL_TSS};
+    static struct trap_explanation before, changed;
+    u64 *upper = &percpu()->gdt[SEL_TSS / 8 + 1], saved = *upper;
+    frame.rip = virt_of(text_begin).raw;
+    trap_explain(&frame, &before);
+    *upper = 0;
+    trap_explain(&frame, &changed);
+    *upper = saved;
+    CHECK_MSG(t, before.cause[0] == '\0', "%s", before.cause);
+    CHECK_MSG(t, has(changed.cause, "the TSS descriptor"), "%s", changed.cause);
+}
