@@ -10,9 +10,10 @@
 named      code and sentence say which mistake it is
 partly     a code or a failed test, but it points elsewhere
 not named  silence, a hang, a reset, or everything passes
+not run    an emulator could not be started, twice: no verdict, and the row stays
 Caught means that a test of the ordinary suite fails, or the build.
-Exit: 0 no bug is named worse than docs/bugs.md says and all are caught, 1 else, 2 the
-museum cannot open (a patch does not apply, the kernel fails without any bug).
+Exit: 0 all were run and caught and none is named worse than docs/bugs.md says, 1 else, 2
+the museum cannot open (a patch does not apply, the kernel fails without any bug).
 """
 import argparse
 import os
@@ -41,7 +42,7 @@ ALWAYS = {'exit': '1', 'nonce': NONCE, 'kaslr': '7'}
 CLEAN_WALL, LEAST_WALL, PATIENCE = 200, 20, 8
 # What the flight recorder has the next boot say.
 LAST_BOOT = re.compile(r'^plinth: previous boot .*', re.M)
-RANKS = ('named', 'partly', 'not named')
+NOT_RUN = 'not run'
 # The share of the first set's bugs that have to be named.
 GOAL = 0.9
 
@@ -104,7 +105,14 @@ class Museum:
         shutil.rmtree(self.rubbish, ignore_errors=True)
 
     def boot(self, run, config, image, wall):
-        """(machine.Result, all it said). After a triple fault one more boot may speak."""
+        """(machine.Result, all it said). On a busy host an emulator may fail to start."""
+        try:
+            return self.boot_once(run, config, image, wall)
+        except machine.EmulatorError:
+            return self.boot_once(run, config, image, wall)
+
+    def boot_once(self, run, config, image, wall):
+        """After a triple fault one more boot may speak."""
         setup = run.setup(image, full_config(config))
         if run.emulator == 'bochs':
             with bochs.Bochs(setup, wall=wall) as vm:
@@ -155,6 +163,8 @@ class Museum:
             if not built:
                 return refused(bug, words)
             visits = [self.visit(bug, run, shop.image) for run in bug.runs]
+        except machine.EmulatorError as error:
+            return Verdict(bug, NOT_RUN, str(error), [], [])
         finally:
             self.shops.put(shop)
         return seen(bug, visits)
@@ -188,7 +198,7 @@ def seen(bug, visits):
     shown = [visit for visit in visits if not visit.run.hidden]
     if not shown:
         return Verdict(bug, 'partly', 'the build did not refuse it', [], visits)
-    worst = max(shown, key=lambda visit: RANKS.index(rank_of(bug, visit)))
+    worst = max(shown, key=lambda visit: record.RANKS.index(rank_of(bug, visit)))
     caught = []
     for visit in shown:
         if visit.caught:
@@ -200,7 +210,10 @@ def seen(bug, visits):
 def complaints(verdict, published):
     """What is not as the record and the page say."""
     bug, known = verdict.bug, published.get(verdict.bug.name)
-    if known and RANKS.index(verdict.rank) > RANKS.index(known):
+    if verdict.rank == NOT_RUN:
+        yield f'{bug.name}: not run: {verdict.message}'
+        return
+    if known and record.RANKS.index(verdict.rank) > record.RANKS.index(known):
         yield f'{bug.name}: {verdict.rank}, docs/bugs.md says {known}'
     if not verdict.caught_by:
         yield f'{bug.name}: no test of the ordinary suite fails'
@@ -286,7 +299,8 @@ def main():
         print(f'museum: {error}', file=sys.stderr)
         return 2
     if len(bugs) > 1:
-        print('\n'.join(page.score([page.row(verdict) for verdict in verdicts])))
+        print('\n'.join(page.score([page.row(verdict) for verdict in verdicts
+                                    if verdict.rank != NOT_RUN])))
     found = [line for verdict in verdicts
              for line in complaints(verdict, page.published())]
     if options.update:

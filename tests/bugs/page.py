@@ -3,8 +3,10 @@
 import re
 
 from places import PAGE
+from record import RANKS
 
-SECOND = ' (second set)'   # behind the titles of Set: blind
+# Behind the titles of Set: blind, with the verdict of the first run.
+SECOND = re.compile(r' \(second set, at first (named|partly|not named)\) \|')
 BEGIN, END = '<!-- museum: begin -->', '<!-- museum: end -->'
 ROW = re.compile(r'^\| \[([\w-]+)\]\([^)]*\) \|.*\| (named|partly|not named) \|', re.M)
 
@@ -30,31 +32,40 @@ def without(bug):
     return f'QEMU: {on_qemu}<br>Bochs: {on_bochs}'
 
 
+def ranks(found):
+    return ', '.join(f'{found.count(rank)} {rank}' for rank in RANKS)
+
+
 def count(rows):
     """The score of table lines."""
-    ranks = {rank: sum(found == rank for _, found in ROW.findall('\n'.join(rows)))
-             for rank in ('named', 'partly', 'not named')}
+    found = [rank for _, rank in ROW.findall('\n'.join(rows))]
     caught = sum(not line.endswith('| nothing |') for line in rows)
-    return (f'{len(rows)} bugs: {ranks["named"]} named, {ranks["partly"]} partly, '
-            f'{ranks["not named"]} not named; {caught} caught by the ordinary suite')
+    return f'{len(rows)} bugs: {ranks(found)}; {caught} caught by the ordinary suite'
 
 
 def score(rows):
-    """One line for each set that has rows."""
-    blind = [line for line in rows if SECOND in line]
-    first = [line for line in rows if SECOND not in line]
+    """One line for the first set and two for the second, where they have rows."""
+    blind = [line for line in rows if SECOND.search(line)]
+    first = [line for line in rows if not SECOND.search(line)]
     lines = [count(first)] if first else []
     if blind:
-        lines.append('second set, written without knowledge of the messages: '
-                     + count(blind))
+        lines += ['second set, written without knowledge of the messages, when it first '
+                  f'ran: {len(blind)} bugs: '
+                  + ranks([SECOND.search(line)[1] for line in blind]),
+                  'second set now, after its bugs were read and messages mended that they '
+                  f'had shown to be poor: {count(blind)}']
     return lines
+
+
+def at_first(bug):
+    return f' (second set, at first {bug.blind})' if bug.set == 'blind' else ''
 
 
 def row(verdict):
     bug = verdict.bug
     says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
     return (f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | '
-            f'{cell(bug.title)}{SECOND if bug.set == "blind" else ""} | '
+            f'{cell(bug.title)}{at_first(bug)} | '
             f'{without(bug)} | {says} | {verdict.rank} | '
             f'{", ".join(verdict.caught_by[:3]) or "nothing"} |')
 
@@ -80,12 +91,14 @@ def published():
 
 
 def update(verdicts, names):
-    """Renews the rows of the verdicts; others stay while their bug is in names."""
+    """Renews the rows of the verdicts, but of bugs that were not run; others stay while
+    their bug is in names."""
     text = read()
     head, rest = text.split(BEGIN)
     old, tail = rest.split(END)
     rows = {found[1]: line for line in old.split('\n') if (found := ROW.match(line))}
-    rows.update({verdict.bug.name: row(verdict) for verdict in verdicts})
+    rows.update({verdict.bug.name: row(verdict) for verdict in verdicts
+                 if verdict.rank in RANKS})
     lines = [rows[name] for name in names if name in rows]
     with open(PAGE, 'w', encoding='utf-8') as file:
         file.write(f'{head}{BEGIN}\n{table(lines)}\n{END}{tail}')

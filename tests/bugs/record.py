@@ -15,6 +15,7 @@ the one before. patch(1) skips all of it.
   Named           what must be said, a regular expression per line; one is enough
   Test            what the ordinary suite has against it: build, boot, self-test names
   Set             blind: written, with its Named lines, without knowledge of the messages
+  Blind           of those the verdict of the very first run; it is never changed again
 """
 import os
 import re
@@ -26,10 +27,11 @@ import machine
 
 FOLDER = os.path.dirname(os.path.realpath(__file__))
 ONCE = ('Title', 'Story', 'Threads', 'Without-QEMU', 'Without-Bochs', 'Test')
-OPTIONAL = ('Config', 'Set')
+OPTIONAL = ('Config', 'Set', 'Blind')
 MANY = ('Run', 'Named')
 # Those written beside the messages, and those written without them: scored apart.
 SETS = ('first', 'blind')
+RANKS = ('named', 'partly', 'not named')
 SETUPS = {'qemu': machine.Setup, 'bochs': bochs.BochsSetup}
 THREAD = re.compile(r'[\w.-]+/[\w.-]+#\d+$')
 # A machine of this size is large enough for every self-test but one, and boots quickly.
@@ -69,6 +71,7 @@ class Bug:
     named: tuple = ()
     tests: tuple = ()
     set: str = 'first'
+    blind: str = ''
 
     def naming(self, text):
         """The first line that names the bug, or None."""
@@ -144,6 +147,10 @@ def fill(bug, head):
     bug.set = one.get('Set', bug.set)
     if bug.set not in SETS:
         raise ValueError(f'Set: {bug.set}: one of {", ".join(SETS)}')
+    bug.blind = one.get('Blind', '')
+    if (bug.blind in RANKS) != (bug.set == 'blind'):
+        raise ValueError(f'Blind: {bug.blind or "missing"}: one of {", ".join(RANKS)} '
+                         'with Set: blind, else no such field')
     bug.runs = tuple(parse_run(value) for name, value in head if name == 'Run')
     if bug.runs and all(run.hidden for run in bug.runs):
         raise ValueError('Run: hidden on every machine; expected one where it shows')

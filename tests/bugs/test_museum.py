@@ -9,7 +9,9 @@ import page
 import places
 import record
 import workshop
-from museum import GOAL, Verdict, complaints, run_all
+from museum import GOAL, NOT_RUN, Museum, Verdict, complaints, run_all
+
+import machine
 
 NAMES = sorted(name[:-6] for name in os.listdir(record.FOLDER) if name.endswith('.patch'))
 SAMPLE = """SPDX-License-Identifier: MIT
@@ -79,9 +81,9 @@ def test_record_is_read(tmp_path):
     assert bug.set == 'first'
 
 
-def verdict(name, rank, caught, kind):
+def verdict(name, rank, caught, kind, blind=''):
     bug = record.Bug(name, '', title='A | title', without={'qemu': 'a', 'bochs': 'a'},
-                     set=kind)
+                     set=kind, blind=blind)
     return Verdict(bug, rank, 'plinth: XX-12', caught, [])
 
 
@@ -90,14 +92,17 @@ def test_each_set_has_its_score(tmp_path, monkeypatch):
     path.write_text(f'before\n{page.BEGIN}\n{page.END}\nafter\n')
     monkeypatch.setattr(page, 'PAGE', str(path))
     page.update([verdict('b', 'named', ['boot'], 'first'),
-                 verdict('c', 'partly', [], 'blind'),
+                 verdict('c', 'named', [], 'blind', 'partly'),
                  verdict('gone', 'named', ['boot'], 'first')], ['a', 'b', 'c'])
-    page.update([verdict('a', 'not named', ['boot'], 'blind')], ['a', 'b', 'c'])
+    page.update([verdict('a', 'not named', ['boot'], 'blind', 'not named')],
+                ['a', 'b', 'c'])
+    page.update([verdict('b', NOT_RUN, [], 'first')], ['a', 'b', 'c'])
     text = path.read_text()
-    assert page.published() == {'a': 'not named', 'b': 'named', 'c': 'partly'}
-    assert '\n1 bugs: 1 named, 0 partly, 0 not named; 1 caught by' in text
-    assert (': 2 bugs: 0 named, 1 partly, 1 not named; 1 caught by' in
-            text.partition('second set, ')[2].partition('\n')[0])
+    assert page.published() == {'a': 'not named', 'b': 'named', 'c': 'named'}
+    lines = text.split('\n')
+    assert lines[2].startswith('1 bugs: 1 named, 0 partly, 0 not named; 1 caught by')
+    assert lines[4].endswith('when it first ran: 2 bugs: 0 named, 1 partly, 1 not named.')
+    assert ': 2 bugs: 1 named, 0 partly, 1 not named; 1 caught by' in lines[6]
     assert text.startswith('before') and text.endswith('after\n')
 
 
@@ -107,7 +112,9 @@ def test_each_set_has_its_score(tmp_path, monkeypatch):
     ('mem=16M', 'memory=1'), ('Run: qemu mem=16M\n', ''), ('Run: qemu', 'Run: vmware'),
     ('Named: second', 'Named: ('),
     ('Test: boot, heap_small', 'Test:'), ('Title: a title', 'Title: one\nTitle: two'),
-    ('Test: boot', 'Set: third\nTest: boot'), ('--- a/', '--- x/'),
+    ('Test: boot', 'Set: third\nTest: boot'), ('Test: boot', 'Set: blind\nTest: boot'),
+    ('Test: boot', 'Blind: named\nTest: boot'),
+    ('Test: boot', 'Set: blind\nBlind: half\nTest: boot'), ('--- a/', '--- x/'),
     ('Named: ^plinth: XX-\\d+\nNamed: second\n', ''),
 ])
 def test_bad_record_is_refused(old, new, tmp_path):
@@ -122,6 +129,41 @@ def test_patch_that_no_longer_applies_says_so(tmp_path):
     scratch.mkdir()
     with pytest.raises(workshop.PatchError, match='no longer applies.*renew'):
         workshop.check_applies(bug, str(scratch))
+
+
+class FakeShop:
+    image = 'plinth.img'
+
+    def restore(self):
+        pass
+
+    def apply(self, bug):
+        pass
+
+    def build(self):
+        return True, ''
+
+
+@pytest.mark.parametrize('failures, rank', [(0, 'not named'), (1, 'not named'),
+                                            (2, NOT_RUN)])
+def test_emulator_that_does_not_start(failures, rank, tmp_path, monkeypatch):
+    """It gets a second chance; after that this bug is not run, and the others are."""
+    museum = Museum(str(tmp_path), 1)
+    museum.shops.put(FakeShop())
+    starts = []
+
+    def start(run, config, image, wall):
+        starts.append(image)
+        if len(starts) <= failures:
+            raise machine.EmulatorError('no display')
+        return machine.Result('passed' if image == museum.clean else 'hang'), ''
+    monkeypatch.setattr(museum, 'boot_once', start)
+    bug = load_text(tmp_path, SAMPLE.replace('Run: bochs hidden cpu=ryzen\n', ''))
+    found = museum.judge(bug)
+    assert found.rank == rank
+    assert any('not run: no display' in line for line in complaints(found, {})) == (
+        rank == NOT_RUN)
+    assert museum.judge(bug).rank == 'not named'
 
 
 def test_masked_text_is_the_same_in_every_build():
