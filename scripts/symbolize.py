@@ -56,6 +56,12 @@ def find_tool():
     raise SymbolizeError('no addr2line here: install binutils')
 
 
+def place_word(place):
+    """A path from the top of the tree: NASM's debug information has a folder in front of
+    an %included file, which has its own already."""
+    return place.partition(' (')[0].rpartition('//')[2].removeprefix('./')
+
+
 class Source:
     """One ELF file with line numbers; places are asked for in one call and kept."""
 
@@ -85,12 +91,43 @@ class Source:
                 at.append(line)
         for pairs in self.known.values():
             if pairs and isinstance(pairs[0], str):
-                pairs[:] = [f'{function} {place.removeprefix("./").partition(" (")[0]}'
+                pairs[:] = [f'{function} {place_word(place)}'
                             for function, place in zip(pairs[::2], pairs[1::2])
                             if not place.startswith('??')]
 
     def place(self, offset):
         return ', inlined into '.join(self.known.get(offset, ()))
+
+
+class Loader(Source):
+    """NASM gives a macro's instructions the lines of the macro; where it was used shows in
+    the instructions before and after it."""
+    NEAR = 256   # bytes of machine code to look through
+
+    def use(self, offsets):
+        """(file, line) of the first of these places that is in no %included file."""
+        for offset in offsets:
+            found = re.search(r' (\S+\.asm):(\d+)', super().place(offset))
+            if found:
+                return found[1], int(found[2])
+        return None, 0
+
+    def place(self, offset):
+        text = super().place(offset)
+        if '.inc:' not in text:
+            return text
+        before = range(offset - 1, offset - self.NEAR, -1)
+        after = range(offset + 1, offset + self.NEAR)
+        self.look_up([*before, *after])
+        file, line = self.use(before)
+        if file is None:
+            return text
+        other, end = self.use(after)
+        between = other == file and end > line + 1
+        if between and end == line + 2:
+            return f'{text}, a macro used at {file}:{line + 1}'
+        return f'{text}, a macro used behind {file}:{line}' + (
+            f' and before line {end}' if between else '')
 
 
 class Kernel(Source):
@@ -220,7 +257,7 @@ def main():
     options = options.parse_args()
     try:
         kernel = Kernel(options.build)
-        loader = Source(os.path.join(options.build, 'disk.elf'))
+        loader = Loader(os.path.join(options.build, 'disk.elf'))
         text = read_input(options.words)
         lines = text.replace('\r', '').rstrip('\n').split('\n')
         bases = [parse_base(options.base)] * len(lines) if options.base else \

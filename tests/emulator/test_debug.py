@@ -529,6 +529,17 @@ def test_symbolize_a_death_of_the_loader(build, loader):
     assert status == 0 and re.search(r'stage2/body.asm:\d+', out), out
 
 
+def test_symbolize_tells_a_macro_from_its_use(build, loader):
+    lines = [f'plinth: L-04 vector=06 EIP={loader["fault32"] + offset:08X}\n'
+             for offset in range(0, 256, 4)]
+    _, out, _ = tool('symbolize.py', '--build', build, stdin=''.join(lines))
+    macros = re.findall(r'= \S+ (\S+\.inc:\d+.*)', out)
+    assert macros and all(
+        re.match(r'stage2/stage2\.inc:\d+, a macro used (at|behind) stage2/\w+\.asm:\d+',
+                 line) for line in macros), out
+    assert any('stage2/fault32.asm' in line for line in macros), out
+
+
 @pytest.mark.parametrize('words, message', [
     (['--base', 'V:ffffffff80000001'], 'on a 2 MiB border'),
     (['--base', 'banana'], 'on a 2 MiB border'),
