@@ -8,7 +8,7 @@ import inspect_cpu
 import inspect_kernel
 import walks
 from disk_format import L
-from guest import GuestError, Image, number, phys_read, quietly
+from guest import GuestError, Image, number, phys_read, phys_regions, quietly
 from walks import PHYS_MAX
 
 
@@ -77,12 +77,31 @@ def show_serial(argument):
     print('\n'.join(lines[-count_of(argument, 20):]))
 
 
+def not_ram(address, count):
+    """A line for each part of the range that is neither RAM nor ROM."""
+    regions, end = phys_regions(), address + count
+    while regions and address < end:
+        first, last, kind, name = next(
+            (region for region in regions if region[1] >= address),
+            (PHYS_MAX, PHYS_MAX, '', ''))
+        if address < first:
+            last = min(first, end) - 1
+            yield (f'P:{address:#x}..{last:#x} is no RAM and no device: zeros are only '
+                   'what QEMU reads there')
+        elif kind not in ('ram', 'rom', 'romd'):
+            yield (f'P:{address:#x}..{min(last, end - 1):#x} is no RAM: the device '
+                   f'{name} answers')
+        address = last + 1
+
+
 def show_phys(argument):
     """ADDRESS [BYTES]: sixteen bytes a line."""
     place, _, count = argument.partition(' ')
     address, count = number(place), min(number(count or '64', 'count'), 4096)
     if address >= PHYS_MAX or address + count > PHYS_MAX:
         raise GuestError(f'{place}: physical addresses end at P:{PHYS_MAX:#x}')
+    for line in not_ram(address, count):
+        print(line)
     raw = phys_read(address, count)
     for at in range(0, count, 16):
         part = raw[at:at + 16]

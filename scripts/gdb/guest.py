@@ -20,6 +20,8 @@ from elf_tables import ElfTables
 BUILD = os.environ['PLINTH_BUILD']
 KERNEL, DISK = (os.path.join(BUILD, name) for name in ('kernel.elf', 'disk.elf'))
 OFFSETS = Elf.read(KERNEL).symbols()    # from the image's first byte
+REGION = re.compile(r'^ *([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([^)]+)\): (\S+)',
+                    re.M)
 LOADER = Elf.read(DISK).symbols()       # addresses, as the loader runs
 CR0_PE, CR0_PG, EFER_LMA = 1 << 0, 1 << 31, 1 << 10
 CS_LONG, CS_32 = 1 << 21, 1 << 22
@@ -103,6 +105,20 @@ def phys_read(address, count):
     finally:
         quietly('maintenance packet Qqemu.PhyMemMode:0')
         quietly('maintenance flush dcache')
+
+
+def phys_regions():
+    """[(first, last, 'ram' | 'rom' | 'i/o' | ..., name)] as QEMU has them, in order; []
+    where something else runs the machine."""
+    try:
+        text = gdb.execute('monitor info mtree -f', to_string=True)
+    except gdb.error:
+        return []
+    for view in text.split('FlatView')[1:]:
+        if 'AS "memory"' in view:
+            return [(int(first, 16), int(last, 16), kind, name)
+                    for first, last, kind, name in REGION.findall(view)]
+    return []
 
 
 def phys_u64(address):

@@ -91,6 +91,15 @@ def test_commands_refuse(command, words, private):
     assert words in out and 'Traceback' not in out, out
 
 
+def test_phys_says_what_is_no_ram(private):
+    out = gdb(private, 'main', 'plinth phys 0x3fffff0 32', 'plinth phys 0x8000000 16',
+              'plinth phys 0xfee00000 16', 'plinth phys 0xfff0 16', mem='64M')
+    has(r'^P:0x4000000\.\.0x400000f is no RAM and no device', out)
+    has(r'^P:0x8000000\.\.0x800000f is no RAM and no device', out)
+    has(r'^P:0xfee00000\.\.0xfee0000f is no RAM: the device \S+ answers', out)
+    assert len(re.findall(r'is no RAM', out)) == 3, out
+
+
 def test_books_of_the_running_boot(private):
     out = gdb(private, 'report_boot', 'plinth lastboot 1', 'plinth frames')
     has(r"^boot \d+: this boot, still running at 'heap ready'", out)
