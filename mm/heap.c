@@ -120,6 +120,28 @@ static NORETURN void die_not_live(u64 address)
                heap_sites_text(&known, text));
 }
 
+/* Neither the start of a run's object nor that of a slot. */
+static NORETURN void die_inside(u64 address)
+{
+    struct heap_where where;
+    heap_locate(virt_make(address), &where);
+    u64 offset = address - where.object;
+    if (where.class_bytes != 0 && where.object_bytes < where.class_bytes &&
+        where.place == HEAP_PLACE_FREE)
+        panic_code(CODE_HP_02,
+                   "V:%#lx lies behind the last object of its page, in no object",
+                   address);
+    if (where.place == HEAP_PLACE_GUARD || offset >= where.object_bytes)
+        panic_code(CODE_HP_02, "V:%#lx lies %s the object of %lu bytes at V:%#lx",
+                   address,
+                   where.place == HEAP_PLACE_GUARD ? "in a guard page of" : "beside",
+                   where.object_bytes, where.object);
+    panic_code(CODE_HP_02, "V:%#lx lies %lu bytes inside the %s of %lu bytes at V:%#lx",
+               address, offset,
+               where.place == HEAP_PLACE_OBJECT ? "object" : "free object",
+               where.object_bytes, where.object);
+}
+
 /* Where the run's object starts: in guard mode not at the page's start. */
 static bool is_run_start(const struct heap_page *info, u64 address)
 {
@@ -146,9 +168,7 @@ u64 heap_object_page(u64 address)
     if (is_run_start(info, address))
         return page;
     if (!is_slot_start(info, address))
-        panic_code(CODE_HP_02,
-                   "V:%#lx lies inside an object or a guard, not at the start of one",
-                   address);
+        die_inside(address);
     if (!heap_slot_is_live(info,
                            address % PAGE_BYTES / heap_class_bytes(info->class_index)))
         die_not_live(address);
