@@ -7,9 +7,13 @@
 #include "kernel/report.h"
 #include "kernel/report_map.h"
 #include "kernel/selftest.h"
+#include "kernel/trap_explain.h"
 #include "mm/audit.h"
+#include "mm/heap.h"
 #include "mm/page_table.h"
 #include "mm/ram.h"
+
+#define LINE_COLUMNS 78
 
 static void command_map(u32 argc, const char *const argv[])
 {
@@ -44,6 +48,21 @@ static void level_print(const struct pt_level *level)
               e == PTE_ARMED ? " ARMED" : "");
 }
 
+/* The window, object or guard that an address belongs to, whether mapped or not. */
+static void place_print(u64 virt)
+{
+    char place[96];
+    struct heap_where where;
+
+    log_print("  %s", trap_place_text(virt, place, sizeof(place)));
+    heap_locate(virt_make(virt), &where);
+    if (where.object != 0 && where.place != HEAP_PLACE_OUTSIDE)
+        log_print(", %s V:%016lx of %lu bytes",
+                  where.place == HEAP_PLACE_GUARD ? "beside" : "at", where.object,
+                  where.object_bytes);
+    log_print("\n");
+}
+
 static void command_walk(u32 argc, const char *const argv[])
 {
     static const char *const ends[] = {"", "not present",
@@ -67,6 +86,7 @@ static void command_walk(u32 argc, const char *const argv[])
     }
     page_table_walk_raw(read_cr3(), virt, &walk);
     log_print("V:%016lx, CR3 P:%lx\n", virt, walk.cr3);
+    place_print(virt);
     for (u32 i = 0; i < walk.level_count; i++)
         level_print(&walk.level[i]);
     if (walk.end == PT_LEAF)
@@ -128,13 +148,28 @@ static void command_report(u32 argc, const char *const argv[])
         log_print("report: say nothing more, or json\n");
 }
 
+/* Between the words of a line one blank, and no line longer than LINE_COLUMNS. */
+static void tests_list(void)
+{
+    u64 column = 0;
+
+    for (const struct selftest_case *test = selftest_table; test->name; test++) {
+        const char *note = test->kind == SELFTEST_DEADLY ? "(ends the kernel)" : "";
+        u64 bytes = strlen(test->name) + strlen(note);
+        bool fits = column + 1 + bytes <= LINE_COLUMNS;
+
+        if (column != 0)
+            log_print(fits ? " " : "\n");
+        log_print("%s%s", test->name, note);
+        column = column != 0 && fits ? column + 1 + bytes : bytes;
+    }
+    log_print("\n");
+}
+
 static void command_test(u32 argc, const char *const argv[])
 {
     if (argc == 1) {
-        for (const struct selftest_case *test = selftest_table; test->name; test++)
-            log_print("%s%s%s", test->name,
-                      test->kind == SELFTEST_DEADLY ? "(ends the kernel)" : "",
-                      test[1].name ? " " : "\n");
+        tests_list();
         log_print("test NAME runs one or more, test all runs all that return and "
                   "measure nothing\n");
         return;
@@ -149,7 +184,8 @@ static const struct monitor_command commands[] = {
      command_map},
     {"walk", "ADDRESS", "the page walk of an address in hex", 1, 1, command_walk},
     {"heap", "", "the kernel heap's counters", 0, 0, command_heap},
-    {"stacks", "", "the kernel stacks and how deep each was used", 0, 0, command_stacks},
+    {"stacks", "", "the kernel stacks and how deep each was used", 0, 0,
+     command_stacks},
     {"frames", "", "RAM by owner", 0, 0, command_frames},
     {"audit", "", "every table and frame against each other; dies of a contradiction",
      0, 0, command_audit},

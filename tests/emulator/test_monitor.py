@@ -104,6 +104,36 @@ def test_walk_of_good_addresses(console):
     assert '-> P:200000' in console.ask(f'walk 0x{L["DIRECT_MAP_BASE"] + 0x200000:X}')
 
 
+@pytest.mark.parametrize('address, place', [
+    (0, 'the null page'), (0x200000, "a program's half"),
+    (1 << 63, 'not canonical'), (L['DIRECT_MAP_BASE'] + 0x200000,
+                                 'the direct map of P:0x200000'),
+    (L['IMAGE_BASE'], 'kernel text'), (L['STACKS_BASE'], r'the guard below \S.*'),
+    (L['STACKS_BASE'] + L['STACK_SLOT_BYTES'] - 8, r'(?!the guard)\S.* stack.*'),
+    (L['HEAP_BASE'] + L['HEAP_BYTES'] - 1, 'kernel heap that nobody holds'),
+    (L['FRAME_TABLE_BASE'], 'the frame table'), (L['MODULES_BASE'], 'the boot modules'),
+    (L['DIRECT_MAP_BASE'] - 0x1000, 'no window of the kernel')])
+def test_walk_names_the_place(address, place, console):
+    text = console.ask(f'walk {address:x}')
+    assert re.search(rf'^  {place}\r?$', text, re.M), text
+
+
+def test_walk_names_what_was_in_the_heap(console):
+    """At the prompt the heap is empty; after a test it has a past."""
+    assert '\nok 1' in console.ask('test heap_runs')
+    texts = [console.ask(f'walk {L["HEAP_BASE"] + page * 0x1000:x}') for page in range(4)]
+    assert any(re.search(r'^  freed memory of the kernel heap, at V:ffff8\w+ of \d+ bytes',
+                         text, re.M) for text in texts), texts
+
+
+def test_list_of_tests_fits_the_screen(console):
+    text = console.ask('test')
+    lines = text.partition('test NAME')[0].split('\n')
+    assert len(lines) > 3 and max(map(len, lines)) <= 78, text
+    names = re.sub(r'\(ends the kernel\)', '', ' '.join(lines)).split()
+    assert names[0] == 'boot_info' and len(names) == len(set(names)) > 100, names
+
+
 @pytest.mark.parametrize('address, words', [
     ('0', 'not present'), ('7fffffffffff', 'not present'), ('200000', 'not present'),
     ('800000000000', 'not canonical'), ('8000000000000000', 'not canonical'),
