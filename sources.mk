@@ -36,8 +36,8 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	$(addprefix mm/,audit.c audit_tables.c audit_windows.c audit_frames.c audit_text.c \
 	frame_runs.c pmm_fail.c) \
 	$(addprefix drivers/,i8042.c pic.c pit.c port_e9.c serial.c vga_text.c) \
-	$(addprefix kernel/,frames_open.c trap.c trap_explain.c death.c high_check.c lastboot.c \
-	modules.c monitor.c monitor_basic.c monitor_input.c \
+	$(addprefix kernel/,config_start.c frames_open.c trap.c trap_explain.c death.c \
+	high_check.c lastboot.c modules.c monitor.c monitor_basic.c monitor_input.c \
 	monitor_line.c monitor_memory.c recorder_hooks.c registers_check.c report.c \
 	report_json.c report_map.c report_sums.c selftest.c symbols.c \
 	trap_explain_gp.c trap_explain_jump.c trap_explain_pf.c trap_fatal.c trap_place.c) \

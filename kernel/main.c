@@ -20,6 +20,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/site.h"
+#include "kernel/config_start.h"
 #include "kernel/death.h"
 #include "kernel/early/handover.h"
 #include "kernel/early/image.h"
@@ -173,108 +174,6 @@ static void console_start(void)
     init_done(INIT_CONSOLE);
 }
 
-static void config_word(const struct config_word *word, void *context)
-{
-    static const char *const known[] = {"kaslr",  "log",  "test",     "nonce",
-                                        "report", "exit", "recorder", "break",
-                                        "colour", "check", "heap",     "soak",
-                                        "seed",   "fail", "pcid"};
-    (void)context;
-    for (u32 i = 0; i < ARRAY_COUNT(known); i++)
-        if (config_is(&word->key, known[i]))
-            return;
-    log_warn("configuration: unknown key '%.*s' is ignored",
-             (int)MIN(word->key.bytes, 60UL), word->key.text);
-}
-
-/* False, out untouched, when the value names no mode of the heap. */
-static bool heap_mode_find(const struct config_value *value, enum heap_mode *out)
-{
-    for (enum heap_mode mode = 0; mode < HEAP_MODE_COUNT; mode++)
-        if (config_is(value, heap_mode_name(mode))) {
-            *out = mode;
-            return true;
-        }
-    return false;
-}
-
-static void config_refuse(const char *key, const struct config_value *value,
-                          const char *why)
-{
-    log_warn("configuration: %s=%.*s is %s", key, (int)MIN(value->bytes, 60UL),
-             value->text, why);
-}
-
-/* Keys whose reader takes its default without a word. A bare `exit` is a flag. */
-static void config_check_quiet_values(void)
-{
-    const char *text = handover.config;
-    struct config_value value;
-    u64 number;
-    if (config_find(text, "soak", &value) &&
-        (!config_parse_u64(&value, &number) || number == 0))
-        config_refuse("soak", &value, "no number above 0; the default is used");
-    if (config_find(text, "seed", &value) && !config_parse_u64(&value, &number))
-        config_refuse("seed", &value, "not a number; 1 is used");
-    if (config_find(text, "recorder", &value) && !config_is(&value, "disk"))
-        config_refuse("recorder", &value, "not disk; ignored");
-    if (config_find(text, "exit", &value) && value.bytes != 0 &&
-        !config_flag(text, "exit") && !config_is(&value, "0"))
-        config_refuse("exit", &value, "not 1; ignored");
-}
-
-/* A value that means nothing is said aloud; what happens then stands behind it. */
-static void config_check_values(void)
-{
-    struct config_value value;
-    enum heap_mode mode;
-    u64 number;
-    if (config_find(handover.config, "kaslr", &value) && !config_is(&value, "off") &&
-        !config_is(&value, "max") && !config_parse_u64(&value, &number))
-        log_warn(
-            "configuration: kaslr=%.*s is not off, max or a number; random is used",
-            (int)MIN(value.bytes, 60UL), value.text);
-    if (config_find(handover.config, "nonce", &value) &&
-        !config_parse_u64(&value, &number))
-        log_warn("configuration: nonce=%.*s is not a number; 0 is used",
-                 (int)MIN(value.bytes, 60UL), value.text);
-    if (config_find(handover.config, "pcid", &value) && !config_is(&value, "off"))
-        log_warn("configuration: pcid=%.*s is not off; PCIDs are used where present",
-                 (int)MIN(value.bytes, 60UL), value.text);
-    if (break_find_unknown(handover.config, &value))
-        log_warn("configuration: break=%.*s is no break; ignored",
-                 (int)MIN(value.bytes, 60UL), value.text);
-    if (config_find(handover.config, "report", &value) && !config_is(&value, "json"))
-        log_warn("configuration: report=%.*s is not json; ignored",
-                 (int)MIN(value.bytes, 60UL), value.text);
-    if (config_find(handover.config, "heap", &value) && !heap_mode_find(&value, &mode))
-        log_warn(
-            "configuration: heap=%.*s is not plain, guard or poison; plain is used",
-            (int)MIN(value.bytes, 60UL), value.text);
-}
-
-static void config_start(void)
-{
-    struct config_value value;
-    enum log_level level;
-    if (boot_info()->config_status == CONFIG_DEFAULTS)
-        log_warn(
-            "configuration: both copies on the disk are damaged, defaults are used");
-    else if (boot_info()->config_status == CONFIG_SECOND_COPY)
-        log_warn(
-            "configuration: the first copy on the disk is damaged, the second is used");
-    if (config_find(handover.config, "log", &value)) {
-        if (log_level_find(value.text, value.bytes, &level))
-            log_set_level(level);
-        else
-            log_warn("configuration: log=%.*s is no level; error, warn, info or debug",
-                     (int)MIN(value.bytes, 60UL), value.text);
-    }
-    config_for_each(handover.config, config_word, NULL);
-    config_check_values();
-    config_check_quiet_values();
-}
-
 static void symbols_start(void)
 {
     init_needs(INIT_SYMBOLS, INIT_RAM);
@@ -311,7 +210,7 @@ static void heap_start(void)
     init_needs(INIT_HEAP, INIT_HIGH);
     pmm_loader_reclaim();
     if (config_find(handover.config, "heap", &value))
-        (void)heap_mode_find(&value, &mode);
+        (void)config_heap_mode(&value, &mode);
     heap_init(mode);
     init_done(INIT_HEAP);
     milestone_reach(MILESTONE_HEAP);

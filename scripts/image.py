@@ -222,6 +222,11 @@ def parse_changes(words):
             raise ImageError(f'{word!r}: expected KEY=VALUE, the key in lower-case '
                              'letters, the value without blanks')
         changes.append(found.groups())
+    for key in sorted({key for key, _ in changes}):
+        values = [value for name, value in changes if name == key]
+        if len(values) > 1:
+            print(f'configuration: {key} is given {len(values)} times; the last one, '
+                  f'{key}={values[-1]}, is used', file=sys.stderr)
     return changes
 
 
