@@ -3,6 +3,7 @@
 
 Nothing crashes it, and every line gets an answer.
 """
+import os
 import re
 import socket
 import time
@@ -10,6 +11,7 @@ import time
 import pytest
 
 import ktap
+import samples
 from disk_format import L
 from machine import Setup, triple_fault
 from qemu import Qemu
@@ -80,6 +82,14 @@ def test_help_lists_every_command(console):
     for name in ('help', 'mem', 'map', 'walk', 'heap', 'frames', 'cpu', 'test', 'reboot',
                  'halt'):
         assert re.search(rf'^ +{name}\b', text, re.M), f'{name} is missing:\n{text}'
+
+
+def test_readme_has_every_command(console):
+    commands = re.findall(r'^ +([a-z]+)\b', console.ask('help'), re.M)
+    with open(os.path.join(samples.ROOT, 'README.md'), encoding='utf-8') as file:
+        told = file.read().partition('`help` lists the commands')[2].partition('\n\n')[0]
+    named = re.findall(r'`([a-z]+)(?: [^`]*)?`', told)
+    assert sorted(named) == sorted(set(commands) - {'help'}) and len(named) > 10
 
 
 @pytest.mark.parametrize('command, words', [

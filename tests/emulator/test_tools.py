@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from samples import SCRIPTS
+from samples import ROOT, SCRIPTS
 
 PYTHON = '/usr/bin/python3'
 
@@ -22,6 +22,18 @@ PYTHON = '/usr/bin/python3'
 def tool(name, *words):
     return ['timeout', '--foreground', '-k', '2', '90', PYTHON,
             os.path.join(SCRIPTS, name), *map(str, words)]
+
+
+def test_readme_has_every_command_of_make():
+    said = subprocess.run(['make', '-s', 'help'], cwd=ROOT, capture_output=True, text=True,
+                          check=True).stdout.partition('Settings:')[0]
+    commands = set(re.findall(r'\bmake ([a-z][a-z-]*)', said))
+    with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
+        told = set(re.findall(r'\bmake ([a-z][a-z-]*)', file.read()))
+    assert len(commands) > 15 and sorted(commands - told) == []
+    with open(os.path.join(ROOT, 'Makefile'), encoding='utf-8') as file:
+        phony = set(' '.join(re.findall(r'^\.PHONY:(.*)', file.read(), re.M)).split())
+    assert sorted(phony - {'all'} - commands) == [], 'make help lacks these'
 
 
 class Typist:
