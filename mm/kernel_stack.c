@@ -18,7 +18,7 @@
 
 STATIC_ASSERT(STACK_GROUP_SLOTS == 64, "one word of bits a group");
 
-struct stacks stacks = {.lock = SPINLOCK_INIT("kernel stacks")};
+struct stacks stacks;
 
 /* --- slots --- */
 
@@ -258,6 +258,7 @@ void kernel_stack_free(u64 top)
 
 void kernel_stack_init(void)
 {
+    spin_init(&stacks.lock, "kernel stacks");
     for (u32 slot = 0; slot < STACK_SLOTS_AT_BOOT; slot++) {
         u32 taken;
         u64 flags = spin_lock_irqsave(&stacks.lock);

@@ -24,10 +24,13 @@ struct record {
     u32 bytes;
 };
 
+/* Not in `log`: one value that is not 0 would carry the whole ring into the image, and
+ * the loader would have to read and check it. */
+static enum log_level threshold = LOG_INFO;
+
 static struct {
     u32 owner; /* index + 1 of the CPU that holds the lock */
     u32 dying;
-    enum log_level level;
     bool midline; /* the last text did not end its line: a prompt, a progress mark */
     u64 hz;
     u64 head; /* where the next record goes */
@@ -37,7 +40,7 @@ static struct {
     const struct log_sink *sinks[LOG_SINK_MAX];
     const struct log_sink *active; /* writing now */
     u8 ring[LOG_RING_BYTES] ALIGNED(8);
-} log = {.level = LOG_INFO};
+} log;
 
 /* What log_leave needs to undo log_enter. */
 struct section {
@@ -139,7 +142,7 @@ static u64 ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *leve
 static void sink_write(const struct log_sink *sink, enum log_level level,
                        const char *text, u64 bytes)
 {
-    if (level > sink->most || level > log.level)
+    if (level > sink->most || level > threshold)
         return;
     log.active = sink;
     sink->write(level, text, bytes);
@@ -280,12 +283,12 @@ bool log_sink_add(const struct log_sink *sink)
 
 void log_set_level(enum log_level level)
 {
-    log.level = level;
+    threshold = level;
 }
 
 enum log_level log_level_now(void)
 {
-    return log.level;
+    return threshold;
 }
 
 bool log_level_find(const char *text, u64 bytes, enum log_level *out)
