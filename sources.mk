@@ -21,7 +21,8 @@ EARLY_C := $(addprefix kernel/early/,early.c handover.c slide.c bump.c tables.c 
 EARLY_ASM := kernel/early/jump.asm kernel/early/trap_entry.asm
 
 KERNEL_C := kernel/main.c kernel/init_order.c \
-	$(addprefix kernel/base/,status.c codes.c log.c panic.c assert.c refusal.c cpu_hooks.c) \
+	$(addprefix kernel/base/,status.c codes.c log.c log_ring.c panic.c assert.c refusal.c \
+	cpu_hooks.c) \
 	kernel/base/site.c \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
 	tsc.c backtrace.c last_words.c) \

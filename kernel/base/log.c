@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log: formatting of lines, the ring of records, the sinks.
- *
- * A record is an 8-byte head and its text, both at positions counted for ever and
- * masked into the ring, so that a record may wrap. A reader checks each head, because a
- * writer in an NMI may have cut into a half-written record.
+ * The log: formatting of lines, the lock, the sinks. The ring: kernel/base/log_ring.c.
  */
 #include "kernel/base/log.h"
 #include "kernel/base/atomic.h"
 #include "kernel/base/cpu_hooks.h"
 #include "kernel/base/format.h"
+#include "kernel/base/log_ring.h"
 #include "kernel/base/string.h"
 
-#define RECORD_MAGIC 0xA51D
-#define RING_MASK    (LOG_RING_BYTES - 1)
-#define DEATH_SPINS  1000000
-
-STATIC_ASSERT((LOG_RING_BYTES & RING_MASK) == 0, "ring positions are masked");
-
-struct record {
-    u16 magic;
-    u16 level;
-    u32 bytes;
-};
+#define DEATH_SPINS 1000000
 
 /* Not in `log`: one value that is not 0 would carry the whole ring into the image, and
  * the loader would have to read and check it. */
@@ -33,13 +20,10 @@ static struct {
     u32 dying;
     bool midline; /* the last text did not end its line: a prompt, a progress mark */
     u64 hz;
-    u64 head; /* where the next record goes */
-    u64 tail; /* the oldest record */
     u64 life; /* where the first death's report begins, once dying is set */
     u32 sink_count;
     const struct log_sink *sinks[LOG_SINK_MAX];
     const struct log_sink *active; /* writing now */
-    u8 ring[LOG_RING_BYTES] ALIGNED(8);
 } log;
 
 /* What log_leave needs to undo log_enter. */
@@ -74,69 +58,6 @@ static void log_leave(struct section section)
     if (section.locked)
         atomic_store_u32(&log.owner, 0);
     cpu_irq_restore(section.irq);
-}
-
-static void ring_copy_in(u64 position, const void *data, u64 bytes)
-{
-    u64 at = position & RING_MASK;
-    u64 first = MIN(bytes, LOG_RING_BYTES - at);
-
-    memcpy(log.ring + at, data, first);
-    memcpy(log.ring, (const u8 *)data + first, bytes - first);
-}
-
-static void ring_copy_out(u64 position, void *data, u64 bytes)
-{
-    u64 at = position & RING_MASK;
-    u64 first = MIN(bytes, LOG_RING_BYTES - at);
-
-    memcpy(data, log.ring + at, first);
-    memcpy((u8 *)data + first, log.ring, bytes - first);
-}
-
-/* The record at position. False when there is no whole record there. */
-static bool ring_record(u64 position, struct record *record)
-{
-    if (log.head - position < sizeof(*record) || log.head - position > LOG_RING_BYTES)
-        return false;
-    ring_copy_out(position, record, sizeof(*record));
-    return record->magic == RECORD_MAGIC &&
-           record->bytes <= log.head - position - sizeof(*record);
-}
-
-static void ring_append(enum log_level level, const char *text, u64 bytes)
-{
-    struct record record = {RECORD_MAGIC, (u16)level, (u32)bytes};
-    struct record oldest;
-
-    while (log.head + sizeof(record) + bytes - log.tail > LOG_RING_BYTES)
-        if (ring_record(log.tail, &oldest))
-            log.tail += sizeof(oldest) + oldest.bytes;
-        else
-            log.tail = log.head;
-    ring_copy_in(log.head, &record, sizeof(record));
-    ring_copy_in(log.head + sizeof(record), text, bytes);
-    log.head += sizeof(record) + bytes;
-}
-
-static u64 ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
-{
-    struct record record;
-    u64 bytes;
-
-    /* A cursor that was overtaken starts again at the oldest record. */
-    if (log.head - *cursor > log.head - log.tail)
-        *cursor = log.tail;
-    if (!ring_record(*cursor, &record)) {
-        *cursor = log.head;
-        return 0;
-    }
-    bytes = MIN((u64)record.bytes, out_bytes - 1);
-    ring_copy_out(*cursor + sizeof(record), out, bytes);
-    out[bytes] = '\0';
-    *level = (enum log_level)record.level;
-    *cursor += sizeof(record) + record.bytes;
-    return bytes;
 }
 
 static void sink_write(const struct log_sink *sink, enum log_level level,
@@ -182,7 +103,7 @@ static void log_put(enum log_level level, const char *text, u64 bytes)
     if (bytes == 0)
         return;
     section = log_enter();
-    ring_append(level, text, bytes);
+    log_ring_append(level, text, bytes);
     sinks_write(level, text, bytes);
     log_leave(section);
 }
@@ -273,7 +194,7 @@ bool log_sink_add(const struct log_sink *sink)
     bool room = log.sink_count < LOG_SINK_MAX;
 
     if (room) {
-        while ((bytes = ring_read(&cursor, text, sizeof(text), &level)) != 0)
+        while ((bytes = log_ring_take(&cursor, text, sizeof(text), &level)) != 0)
             sink_write(sink, level, text, bytes);
         log.sinks[log.sink_count++] = sink;
     }
@@ -324,7 +245,7 @@ u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
     if (out_bytes == 0)
         return 0;
     section = log_enter();
-    bytes = ring_read(cursor, out, out_bytes, level);
+    bytes = log_ring_take(cursor, out, out_bytes, level);
     log_leave(section);
     return bytes;
 }
@@ -332,38 +253,13 @@ u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
 void log_enter_death(void)
 {
     if (atomic_load_u32(&log.dying) == 0)
-        log.life = log.head;
+        log.life = log_ring_head();
     atomic_store_u32(&log.dying, 1);
-}
-
-/* Moves on to the next whole record that ends before the death. What a torn one has
- * left is passed byte by byte. */
-static bool lived_record(u64 *position, struct record *record)
-{
-    for (; (int64_t)(log.life - *position) > 0; (*position)++)
-        if (ring_record(*position, record) && record->level <= LOG_DEBUG &&
-            record->bytes <= LOG_LINE_BYTES &&
-            record->bytes <= log.life - *position - sizeof(*record))
-            return true;
-    return false;
 }
 
 void log_before_death(u32 most, void (*visit)(enum log_level level, const char *text))
 {
-    char text[LOG_LINE_BYTES + 1];
-    struct record record;
-    u32 count = 0;
-
-    for (u64 at = log.tail; lived_record(&at, &record); count++)
-        at += sizeof(record) + record.bytes;
-    for (u64 at = log.tail; lived_record(&at, &record); count--) {
-        if (count <= most) {
-            ring_copy_out(at + sizeof(record), text, record.bytes);
-            text[record.bytes] = '\0';
-            visit((enum log_level)record.level, text);
-        }
-        at += sizeof(record) + record.bytes;
-    }
+    log_ring_visit(log.life, most, visit);
 }
 
 const char *log_drop_active_sink(void)

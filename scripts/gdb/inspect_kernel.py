@@ -16,7 +16,7 @@ from walks import walk
 
 LOG_HEAD = struct.Struct('<HHI')
 LOG_MAGIC = 0xA51D
-LOG = "'kernel/base/log.c'::log"
+LOG_RING = "'kernel/base/log_ring.c'::ring"
 
 
 def enum_names(name, prefix):
@@ -130,8 +130,8 @@ def show_heap_page(heap, address):
 
 def log_records():
     """(level, text) of the ring, oldest first; stops at what is no whole record."""
-    ring, _ = kernel_bytes(LOG + '.ring')
-    head, at = (int(kernel_value(f'{LOG}.{name}')) for name in ('head', 'tail'))
+    ring, _ = kernel_bytes(LOG_RING + '.bytes')
+    head, at = (int(kernel_value(f'{LOG_RING}.{name}')) for name in ('head', 'tail'))
     twice = ring + ring     # records may wrap
 
     def take(position, count):

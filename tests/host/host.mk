@@ -22,7 +22,7 @@ HEAP_C := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _faul
 	kernel/base/site.c kernel/base/format.c
 heap_test_SRC := $(HEAP_C) $(addprefix tests/host/heap_,world.c oracle.c mixture.c)
 heap_modes_test_SRC := $(heap_test_SRC)
-log_test_SRC := kernel/base/log.c kernel/base/cpu_hooks.c kernel/base/format.c
+log_test_SRC := $(addprefix kernel/base/,log.c log_ring.c cpu_hooks.c format.c)
 recorder_test_SRC := kernel/base/recorder.c
 page_table_test_SRC := $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c \
 	walk.c verify.c) mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
