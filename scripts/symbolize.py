@@ -100,8 +100,8 @@ class Source:
 
 
 class Loader(Source):
-    """NASM gives a macro's instructions the lines of the macro; where it was used shows in
-    the instructions before and after it."""
+    """NASM gives a macro's instructions the lines of the macro; where it was used shows
+    in the instructions before and after it."""
     NEAR = 256   # bytes of machine code to look through
 
     def use(self, offsets):

@@ -49,15 +49,15 @@ def score(rows):
     first = [line for line in rows if not SECOND.search(line)]
     lines = [count(first)] if first else []
     if blind:
+        at_first = ranks([SECOND.search(line)[1] for line in blind])
         lines += ['second set, written without knowledge of the messages, when it first '
-                  f'ran: {len(blind)} bugs: '
-                  + ranks([SECOND.search(line)[1] for line in blind]),
-                  'second set now, after its bugs were read and messages mended that they '
-                  f'had shown to be poor: {count(blind)}']
+                  f'ran: {len(blind)} bugs: {at_first}',
+                  'second set now, after its bugs were read and messages mended that '
+                  f'they had shown to be poor: {count(blind)}']
     return lines
 
 
-def at_first(bug):
+def first_verdict(bug):
     return f' (second set, at first {bug.blind})' if bug.set == 'blind' else ''
 
 
@@ -65,7 +65,7 @@ def row(verdict):
     bug = verdict.bug
     says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
     return (f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | '
-            f'{cell(bug.title)}{at_first(bug)} | '
+            f'{cell(bug.title)}{first_verdict(bug)} | '
             f'{without(bug)} | {says} | {verdict.rank} | '
             f'{", ".join(verdict.caught_by[:3]) or "nothing"} |')
 

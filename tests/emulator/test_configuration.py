@@ -15,7 +15,8 @@ from qemu import Qemu
 
 
 def warnings_of(config, image, rubbish):
-    setup = Setup(image, mem='64M', config=f'{config} test=boot_info exit=1', rubbish=True)
+    config += ' test=boot_info exit=1'
+    setup = Setup(image, mem='64M', config=config, rubbish=True)
     with Qemu(setup, wall=120, cpu_seconds=60, rubbish_folder=rubbish) as vm:
         said = ktap.plain(vm.finish().serial)
     return re.findall(r'warning: configuration: (.*)', said)
@@ -27,7 +28,8 @@ def test_a_clean_configuration_has_no_warning(image, rubbish):
 
 def test_keys_given_twice(image, rubbish):
     """The last one wins, and a word that another one begins with is another key."""
-    found = warnings_of('kaslr=off seed=1 kaslr=7 seeds=3 seed=2 kaslr=max', image, rubbish)
+    twice = 'kaslr=off seed=1 kaslr=7 seeds=3 seed=2 kaslr=max'
+    found = warnings_of(twice, image, rubbish)
     assert sorted(found) == [
         "'kaslr' is given 3 times; the last one, 'kaslr=max', is used",
         "'seed' is given 2 times; the last one, 'seed=2', is used",
