@@ -105,7 +105,7 @@ static void frame_check_zero(pfn_t pfn, struct frame was)
                 frame_owner_name(frame_owner_of(was)));
 }
 
-static void frame_contents(pfn_t pfn, struct frame was, enum contents contents)
+void frame_contents(pfn_t pfn, struct frame was, enum contents contents)
 {
     if (pmm.check && frame_state_of(was) == FRAME_ZERO)
         frame_check_zero(pfn, was);

@@ -87,6 +87,8 @@ static inline bool request_fails(void)
  * say that they are zero already, or left alone. */
 enum contents { CONTENTS_ZERO, CONTENTS_RAW };
 
+/* Of a frame that was free with this word. */
+void frame_contents(pfn_t pfn, struct frame was, enum contents contents);
 /* Takes n from *pool if it holds as many. */
 bool pool_take(u64 *pool, u64 n);
 /* Takes n unpromised frames, opening areas until there are as many. */

@@ -5,7 +5,7 @@
  * on a CPU's stack, because a fault on another CPU could not get at that.
  */
 #include "kernel/base/panic.h"
-#include "mm/pmm_stack.h"
+#include "mm/pmm_single.h"
 
 enum status pmm_promise(u64 frames)
 {
@@ -56,16 +56,17 @@ bool pmm_take_promised(enum frame_owner owner, pfn_t *out)
      * may hold a counter for a moment while it fails to find a large block, and may
      * itself be stopped meanwhile, so look again for as long as a lock would wait. */
     pfn_t pfn;
-    bool found = false;
     u64 flags = irq_save();
+    struct pmm_cpu *cpu = percpu_frames();
+    bool found = promised_find(cpu, &pfn);
     for (u64 tries = 0; !found && tries < SPIN_ROUNDS_MAX; tries++) {
-        found = promised_find(percpu_frames(), &pfn);
-        if (!found)
-            cpu_pause();
+        cpu_pause();
+        found = promised_find(cpu, &pfn);
     }
-    irq_restore(flags);
     ASSERT(found);
-    block_own(pfn, 0, owner, CONTENTS_ZERO);
+    struct frame was = single_own(cpu, pfn, owner);
+    irq_restore(flags);
+    frame_contents(pfn, was, CONTENTS_ZERO);
     *out = pfn;
     return true;
 }

@@ -19,6 +19,19 @@ static inline u64 frame_used_word(enum frame_owner owner)
     return frame_make(owner, FRAME_USED, 0, 1).word;
 }
 
+/* Makes a free frame, whose bit was taken, its owner's, and answers what its word was.
+ * Interrupts are off. */
+static inline struct frame single_own(struct pmm_cpu *cpu, pfn_t pfn,
+                                      enum frame_owner owner)
+{
+    struct frame *frame = frame_at(pfn), had = {atomic_load_relaxed_u64(&frame->word)};
+    ASSERT(frame_is_free(had));
+    atomic_store_relaxed_u64(&frame->word,
+                             (had.word & FRAME_NODE_MASK) | frame_used_word(owner));
+    atomic_add_own_u64(&cpu->owned[owner], 1);
+    return had;
+}
+
 /* Takes the top frame. False when there is none. The caller's variables may be heap
  * memory without a frame yet, and interrupts off keep no page fault away: a fault takes
  * its frame from this very stack. So they are written last, when the stack is whole. */
@@ -32,12 +45,8 @@ static inline bool single_pop(enum frame_owner owner, pfn_t *out, struct frame *
         return false;
     }
     pfn_t pfn = pfn_make(cpu->frames[--count]);
-    struct frame *frame = frame_at(pfn), had = {atomic_load_relaxed_u64(&frame->word)};
-    ASSERT(frame_is_free(had));
     cpu->count = count;
-    atomic_store_relaxed_u64(&frame->word,
-                             (had.word & FRAME_NODE_MASK) | frame_used_word(owner));
-    atomic_add_own_u64(&cpu->owned[owner], 1);
+    struct frame had = single_own(cpu, pfn, owner);
     irq_restore(flags);
     atomic_compiler_fence();
     *out = pfn;
