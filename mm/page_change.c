@@ -43,45 +43,52 @@ static u64 tables_to_cut(u64 virt, u64 bytes, u32 level)
     return count;
 }
 
-/* The 4 KiB entries of a part. A table that is full has no hole: only its count is
- * looked at. */
-static bool entries_are_mapped(const struct page_cursor *cursor,
-                               const struct part *part)
+/* --- the range, cut out of what is mapped --- */
+
+/* No hole then: only the count has to be looked at. */
+static NOINLINE bool table_is_full(const struct page_cursor *cursor, phys_t table)
 {
-    const pte_t *entry = part_entry(part);
-    u64 all = PTE_P;
-    if (part->bytes >= PAGE_2M_BYTES / 4 && cursor->space->source->children &&
-        cursor->space->source->children(part->table) == TABLE_ENTRIES)
+    return cursor->space->source->children &&
+           cursor->space->source->children(table) == TABLE_ENTRIES;
+}
+
+/* The 4 KiB entries of a part. */
+static inline bool entries_are_mapped(const struct page_cursor *cursor,
+                                      const struct part *part, const pte_t *entry)
+{
+    u64 all = PTE_P, count = part->bytes >> PAGE_SHIFT;
+    if (count >= TABLE_ENTRIES / 4 && table_is_full(cursor, part->table))
         return true;
-    for (u64 i = 0; i < part->bytes >> PAGE_SHIFT; i++)
+    for (u64 i = 0; i < count; i++)
         all &= pte_read(&entry[i]).raw;
     return all != 0;
 }
 
-enum status cursor_survey(const struct page_cursor *cursor, struct part part,
+/* STATUS_OK when all of the part is mapped; adds to *tables what it takes to split the
+ * leaves that reach over its ends. */
+static enum status survey(const struct page_cursor *cursor, struct part part,
                           u64 *tables)
 {
+    enum status status = STATUS_OK;
     if (part.level == 1)
-        return entries_are_mapped(cursor, &part) ? STATUS_OK : STATUS_NOT_FOUND;
-    while (part.bytes != 0) {
+        return entries_are_mapped(cursor, &part, part_entry(&part)) ? STATUS_OK
+                                                                    : STATUS_NOT_FOUND;
+    while (part.bytes != 0 && status == STATUS_OK) {
         u64 step = part_step(&part);
         pte_t entry = pte_read(part_entry(&part));
         if (!pte_is_present(entry))
-            return STATUS_NOT_FOUND;
-        if (pte_is_leaf(entry, part.level)) {
+            status = STATUS_NOT_FOUND;
+        else if (pte_is_leaf(entry, part.level))
             *tables += tables_to_cut(part.virt, step, part.level);
-        } else {
-            enum status status = cursor_survey(cursor, part_below(&part, entry, step),
-                                               tables);
-            if (status != STATUS_OK)
-                return status;
-        }
+        else
+            status = survey(cursor, part_below(&part, entry, step), tables);
         part_skip(&part, step);
     }
-    return STATUS_OK;
+    return status;
 }
 
-void cursor_cut(struct page_cursor *cursor, struct part part)
+/* Splits the leaves that reach over the part's ends; the tables are reserved. */
+static void cut(struct page_cursor *cursor, struct part part)
 {
     while (part.bytes != 0) {
         u64 step = part_step(&part);
@@ -89,11 +96,25 @@ void cursor_cut(struct page_cursor *cursor, struct part part)
         if (step != level_bytes(part.level)) {
             if (pte_is_leaf(pte_read(entry), part.level))
                 entry_split(cursor, entry, part.level);
-            cursor_cut(cursor, part_below(&part, pte_read(entry), step));
+            cut(cursor, part_below(&part, pte_read(entry), step));
         }
         part_skip(&part, step);
     }
 }
+
+enum status cursor_cut_out(struct page_cursor *cursor)
+{
+    u64 tables = 0;
+    enum status status = survey(cursor, cursor_top(cursor), &tables);
+    if (status != STATUS_OK || tables == 0)
+        return status;
+    status = cursor_reserve(cursor, tables);
+    if (status == STATUS_OK)
+        cut(cursor, cursor_top(cursor));
+    return status;
+}
+
+/* --- pages of one size --- */
 
 /* Tables it takes to bring what is below one leaf of `level` down to `target`. */
 static u64 tables_to_split(u64 virt, u64 bytes, u32 level, u32 target)
@@ -236,40 +257,51 @@ static void entry_protect(struct page_cursor *cursor, pte_t *entry, u64 virt,
         cursor_gather_leaf(cursor, virt, was.raw);
 }
 
+static void entries_protect(struct page_cursor *cursor, const struct part *part,
+                            pte_t *entry, u64 rights)
+{
+    u64 virt = part->virt, end = virt + part->bytes;
+    for (; virt != end; virt += PAGE_BYTES)
+        entry_protect(cursor, entry++, virt, rights);
+}
+
 static void protect_set(struct page_cursor *cursor, struct part part, u64 rights)
 {
-    if (part.level == 1) {
-        pte_t *entry = part_entry(&part);
-        for (u64 i = 0; i < part.bytes >> PAGE_SHIFT; i++)
-            entry_protect(cursor, &entry[i], part.virt + i * PAGE_BYTES, rights);
-        return;
-    }
     while (part.bytes != 0) {
         u64 step = part_step(&part);
         pte_t *entry = part_entry(&part);
         pte_t was = pte_read(entry);
-        if (pte_is_leaf(was, part.level)) {
+        struct part below = part_below(&part, was, step);
+        if (pte_is_leaf(was, part.level))
             entry_protect(cursor, entry, part.virt, rights);
-        } else {
-            protect_set(cursor, part_below(&part, was, step), rights);
-        }
+        else if (below.level == 1)
+            entries_protect(cursor, &below, part_entry(&below), rights);
+        else
+            protect_set(cursor, below, rights);
         part_skip(&part, step);
     }
 }
 
+/* The range lies in one table, as most do: one look at it, one pass. */
+static enum status protect_in_table(struct page_cursor *cursor, u64 rights)
+{
+    struct part part = cursor_top(cursor);
+    pte_t *entry = part_entry(&part);
+    if (!entries_are_mapped(cursor, &part, entry))
+        return STATUS_NOT_FOUND;
+    entries_protect(cursor, &part, entry, rights);
+    return STATUS_OK;
+}
+
 enum status page_cursor_protect(struct page_cursor *cursor, u64 rights)
 {
-    u64 tables = 0;
     if ((rights & ~PTE_RIGHTS) || !cursor_bits_are_good(cursor, rights))
         return STATUS_INVALID;
     page_cursor_commit(cursor);
-    enum status status = cursor_survey(cursor, cursor_top(cursor), &tables);
+    if (cursor->top_level == 1)
+        return protect_in_table(cursor, rights);
+    enum status status = cursor_cut_out(cursor);
     if (status == STATUS_OK)
-        status = cursor_reserve(cursor, tables);
-    if (status != STATUS_OK)
-        return status;
-    if (tables != 0)
-        cursor_cut(cursor, cursor_top(cursor));
-    protect_set(cursor, cursor_top(cursor), rights);
-    return STATUS_OK;
+        protect_set(cursor, cursor_top(cursor), rights);
+    return status;
 }

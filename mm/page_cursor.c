@@ -6,39 +6,39 @@
 #include "kernel/base/atomic.h"
 #include "mm/page_internal.h"
 
-#define MAP_BITS         (PTE_RIGHTS | PTE_CACHE | PTE_G)
-
-/* The windows in which the cursor writes, and what is special in them. */
+/* The windows in which the cursor writes, what a leaf there may say (U for programs
+ * only; no G where leaves are of one space), and what else is special in them. The ones
+ * that change most come first. */
 #define WINDOW_USER      1 /* of programs */
 #define WINDOW_TABLES_GO 2 /* tables that become empty are given back */
-#define WINDOW_LOCAL     4 /* leaves are never GLOBAL */
-#define WINDOW_ARMED     8 /* the heap's: only its tables are made here */
+#define WINDOW_ARMED     4 /* the heap's: only its tables are made here */
+#define LEAF_BITS        (PTE_W | PTE_NX | PTE_CACHE)
 
 static const struct window {
-    u64 base, bytes;
+    u64 base, bytes, bits;
     u32 flags;
 } windows[] = {
-    {NULL_GUARD_BYTES, USER_END - NULL_GUARD_BYTES,
-     WINDOW_USER | WINDOW_TABLES_GO | WINDOW_LOCAL},
-    {HEAP_BASE, HEAP_BYTES, WINDOW_ARMED},
-    {STACKS_BASE, STACKS_BYTES, WINDOW_LOCAL},
-    {APERTURE_BASE, APERTURE_BYTES, WINDOW_TABLES_GO},
-    {FRAME_TABLE_BASE, FRAME_TABLE_BYTES, 0},
-    {MODULES_BASE, MODULES_BYTES, WINDOW_TABLES_GO},
+    {NULL_GUARD_BYTES, USER_END - NULL_GUARD_BYTES, LEAF_BITS | PTE_U,
+     WINDOW_USER | WINDOW_TABLES_GO},
+    {APERTURE_BASE, APERTURE_BYTES, LEAF_BITS | PTE_G, WINDOW_TABLES_GO},
+    {STACKS_BASE, STACKS_BYTES, LEAF_BITS, 0},
+    {MODULES_BASE, MODULES_BYTES, LEAF_BITS | PTE_G, WINDOW_TABLES_GO},
+    {FRAME_TABLE_BASE, FRAME_TABLE_BYTES, LEAF_BITS | PTE_G, 0},
+    {HEAP_BASE, HEAP_BYTES, 0, WINDOW_ARMED},
 };
 
 /* NULL unless all of the range lies in one. Being in a window makes a range canonical.
  */
 static const struct window *window_find(bool user, u64 virt, u64 bytes)
 {
-    u32 side = user ? WINDOW_USER : 0;
     if (bytes == 0 || !IS_ALIGNED(virt | bytes, PAGE_BYTES))
         return NULL;
-    for (u32 i = 0; i < ARRAY_COUNT(windows); i++) {
-        const struct window *window = &windows[i];
+    u32 side = user ? WINDOW_USER : 0;
+    for (const struct window *window = windows; window < windows + ARRAY_COUNT(windows);
+         window++) {
         u64 offset = virt - window->base;
-        if ((window->flags & WINDOW_USER) == side && offset < window->bytes &&
-            bytes <= window->bytes - offset)
+        if (offset < window->bytes && bytes <= window->bytes - offset &&
+            (window->flags & WINDOW_USER) == side)
             return window;
     }
     return NULL;
@@ -48,12 +48,11 @@ static const struct window *window_find(bool user, u64 virt, u64 bytes)
  * last page differ in no bit that chooses the entry. */
 static void cursor_descend(struct page_cursor *cursor)
 {
-    u64 differ = cursor->virt ^ (cursor->virt + cursor->bytes - 1);
+    u64 virt = cursor->virt, differ = virt ^ (virt + cursor->bytes - 1);
     phys_t table = cursor->space->root;
     u32 level = 4;
     for (; level > 1 && differ < level_bytes(level); level--) {
-        pte_t entry = pte_read(
-            &table_at(table)[virt_slot(virt_make(cursor->virt), level)]);
+        pte_t entry = pte_read(&table_at(table)[virt_slot(virt_make(virt), level)]);
         if (!pte_is_table(entry, level))
             break;
         table = phys_make(entry.raw & PTE_FRAME_MASK);
@@ -63,13 +62,14 @@ static void cursor_descend(struct page_cursor *cursor)
 }
 
 static void cursor_start(struct page_cursor *cursor, struct page_space *space,
-                         virt_t virt, u64 bytes, u32 flags)
+                         virt_t virt, u64 bytes, const struct window *window)
 {
     cursor->space = space;
     cursor->virt = virt.raw;
     cursor->bytes = bytes;
-    cursor->tables_go = (flags & WINDOW_TABLES_GO) && space->source->children != NULL;
-    cursor->local = flags & WINDOW_LOCAL;
+    cursor->allowed = window->bits;
+    cursor->tables_go = (window->flags & WINDOW_TABLES_GO) &&
+                        space->source->children != NULL;
     cursor->spare_count = 0;
     cursor->dying = false;
     cursor->dead_count = 0;
@@ -84,7 +84,7 @@ enum status page_cursor_open(struct page_cursor *cursor, struct page_space *spac
     const struct window *window = window_find(space->user, virt.raw, bytes);
     if (!window || (window->flags & WINDOW_ARMED))
         return STATUS_INVALID;
-    cursor_start(cursor, space, virt, bytes, window->flags);
+    cursor_start(cursor, space, virt, bytes, window);
     return STATUS_OK;
 }
 
@@ -98,7 +98,7 @@ enum status cursor_open_tables(struct page_cursor *cursor, struct page_space *sp
     if (!window || (window->flags & WINDOW_TABLES_GO))
         return STATUS_INVALID;
     virt.raw = ALIGN_DOWN(virt.raw, PAGE_BYTES);
-    cursor_start(cursor, space, virt, PAGE_BYTES, window->flags);
+    cursor_start(cursor, space, virt, PAGE_BYTES, window);
     return STATUS_OK;
 }
 
@@ -114,13 +114,9 @@ static void dead_table_end(struct page_cursor *cursor, u32 index)
     cursor_table_free(cursor, cursor->dead[index].table);
 }
 
-void page_cursor_commit(struct page_cursor *cursor)
+/* After the flush: what was taken from the tables goes to whom it belongs. */
+static NOINLINE void cursor_give_away(struct page_cursor *cursor)
 {
-    bool waiting = cursor->gather.all || cursor->gather.count != 0 || cursor->dying ||
-                   cursor->dead_count != 0;
-    if (!waiting)
-        return;
-    tlb_gather_flush(&cursor->gather);
     if (cursor->dying)
         cursor_sweep(cursor,
                      cursor->dying_above ? cursor_root(cursor) : cursor_top(cursor));
@@ -133,20 +129,26 @@ void page_cursor_commit(struct page_cursor *cursor)
     cursor->dead_count = 0;
 }
 
+static NOINLINE void cursor_flush(struct page_cursor *cursor)
+{
+    tlb_gather_flush(&cursor->gather);
+    if (cursor->dying || cursor->dead_count != 0)
+        cursor_give_away(cursor);
+}
+
+/* Whatever waits, waits for a flush: no entry dies and no table is merged without one.
+ */
+void page_cursor_commit(struct page_cursor *cursor)
+{
+    if (cursor->gather.all || cursor->gather.count != 0)
+        cursor_flush(cursor);
+}
+
 void page_cursor_close(struct page_cursor *cursor)
 {
     page_cursor_commit(cursor);
-    ASSERT(cursor->spare_count == 0);
+    ASSERT(cursor->spare_count == 0 && !cursor->dying && cursor->dead_count == 0);
     spin_unlock_irqrestore(&cursor->space->lock, cursor->lock_flags);
-}
-
-bool cursor_bits_are_good(const struct page_cursor *cursor, u64 bits)
-{
-    if ((bits & ~MAP_BITS) || (bits & (PTE_W | PTE_NX)) == PTE_W)
-        return false;
-    if (!cursor->space->user && (bits & PTE_U))
-        return false;
-    return !(cursor->local && (bits & PTE_G));
 }
 
 void cursor_gather_leaf(struct page_cursor *cursor, u64 virt, u64 bits)

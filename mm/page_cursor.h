@@ -37,13 +37,13 @@
 struct page_cursor {
     struct page_space *space;
     u64 virt, bytes; /* the range */
+    u64 allowed;     /* bits that a leaf of this window may have */
     u64 lock_flags;
     /* The lowest table that the range lies in wholly, and its level: where every step
      * starts, but for those that look at the table above. */
     phys_t top;
     u32 top_level;
     bool tables_go; /* empty tables of this window are given back */
-    bool local;     /* leaves of this window are never GLOBAL */
 
     phys_t spare; /* tables taken for this step, chained by their first word */
     u64 spare_count;

@@ -65,12 +65,16 @@ static inline void children_add(const struct page_space *space, phys_t table, in
         space->source->children_add(table, n);
 }
 
+/* Rights and type are possible in this window; nothing is writable and executable. */
+static inline bool cursor_bits_are_good(const struct page_cursor *cursor, u64 bits)
+{
+    return (bits & ~cursor->allowed) == 0 && (bits & (PTE_W | PTE_NX)) != PTE_W;
+}
+
 /* --- page_cursor.c --- */
 /* A cursor that makes tables only, in windows where they stay. */
 MUST_USE enum status cursor_open_tables(struct page_cursor *cursor,
                                         struct page_space *space, virt_t virt);
-/* Rights and type are possible in this window. */
-bool cursor_bits_are_good(const struct page_cursor *cursor, u64 bits);
 /* Takes so many tables for the step, or none. */
 MUST_USE enum status cursor_reserve(struct page_cursor *cursor, u64 tables);
 phys_t cursor_spare_take(struct page_cursor *cursor);
@@ -78,12 +82,9 @@ phys_t cursor_spare_take(struct page_cursor *cursor);
 void cursor_gather_leaf(struct page_cursor *cursor, u64 virt, u64 bits);
 
 /* --- page_change.c --- */
-/* STATUS_OK when all of the range is mapped; adds to *tables what it takes to split the
- * leaves that reach over its ends. */
-enum status cursor_survey(const struct page_cursor *cursor, struct part part,
-                          u64 *tables);
-/* Splits those leaves; the tables are reserved. */
-void cursor_cut(struct page_cursor *cursor, struct part part);
+/* The start of a step on what is mapped: looks for holes, STATUS_NOT_FOUND, and splits
+ * the leaves that reach over the range's ends. Failing, it has split nothing. */
+MUST_USE enum status cursor_cut_out(struct page_cursor *cursor);
 
 /* --- page_unmap.c --- */
 /* After the flush: leaves to `each`, tables to their source, zeros to the entries. */

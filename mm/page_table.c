@@ -154,11 +154,6 @@ enum status page_table_prepare(struct page_space *space, virt_t virt, phys_t *ou
 
 /* --- single entries --- */
 
-pte_t pte_read(const pte_t *entry)
-{
-    return (pte_t){atomic_load_u64(&entry->raw)};
-}
-
 /* The heap's tables keep their counts too, so that every table's is exact. */
 static void entry_count(const pte_t *entry, int change)
 {

@@ -18,6 +18,7 @@
 #define PLINTH_MM_PAGE_TABLE_H
 
 #include "kernel/arch/spinlock.h"
+#include "kernel/base/atomic.h"
 #include "kernel/base/status.h"
 #include "mm/pte.h"
 
@@ -114,7 +115,10 @@ bool pte_arm(pte_t *entry);
 bool pte_install_armed(pte_t *entry, phys_t phys);
 /* Whatever it was -> 0; returns what it was. The caller flushes when it was present. */
 pte_t pte_clear(pte_t *entry);
-pte_t pte_read(const pte_t *entry);
+static inline pte_t pte_read(const pte_t *entry)
+{
+    return (pte_t){atomic_load_u64(&entry->raw)};
+}
 
 /* --- the count of children --- */
 /* Counts the entries of every table below the root, once, when the source can keep

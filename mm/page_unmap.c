@@ -145,15 +145,10 @@ void cursor_sweep(struct page_cursor *cursor, struct part part)
 enum status page_cursor_unmap(struct page_cursor *cursor, page_leaf_fn each,
                               void *context)
 {
-    u64 tables = 0;
     page_cursor_commit(cursor);
-    enum status status = cursor_survey(cursor, cursor_top(cursor), &tables);
-    if (status == STATUS_OK)
-        status = cursor_reserve(cursor, tables);
+    enum status status = cursor_cut_out(cursor);
     if (status != STATUS_OK)
         return status;
-    if (tables != 0)
-        cursor_cut(cursor, cursor_top(cursor));
     cursor->each = each;
     cursor->context = context;
     cursor->dying = true;

@@ -3,20 +3,24 @@
  * mm/page_table and its cursor on the simulated MMU, against the oracle.
  *
  * The stream of operations was seen to find each of these, made on purpose in the
- * sources under test: page_cursor_commit   no flush; sweep before the flush; merged
- * tables freed before it cursor_gather_leaf   INVLPG for a kernel leaf that is not
- * GLOBAL; INVLPG for a program that does not run local_flush_all      MOV to CR3 in
- * place of it unmap_mark           a table goes, only a page is flushed; a table that
- * keeps a neighbour's page goes unmap                ends not cut out of large pages;
- * holes not looked for entry_split          A and D not handed down; PAT left at bit 7
- *   merged_leaf          A and D of the small leaves forgotten; cache types, or
- * addresses that are not aligned, not compared entry_merge          no flush
- *   dead_table_end       D set between merge and flush forgotten
- *   protect_set          fewer rights without a flush, or with one only for W; D lost
- *   map                  over a mapping; children not counted; spare tables not
- * returned tlb_gather_page      the pages beyond TLB_GATHER_PAGES dropped What it
- * cannot find: that a split is flushed, as both sizes say the same and INVLPG of a
- * small page drops the large one too; the manual wants it, for CPUs that mind two
+ * sources under test:
+ *
+ * - commit: no flush; sweep, or merged tables freed, before it; top not searched again
+ * - cursor_gather_leaf: INVLPG for a kernel leaf that is not GLOBAL, or for a program
+ *   that does not run
+ * - local_flush_all: MOV to CR3 in place of it
+ * - unmap: a table goes and only a page is flushed; a table that keeps a neighbour's
+ *   page goes; ends not cut out of large pages; holes not looked for
+ * - entry_split: A and D not handed down; PAT left at bit 7
+ * - merge: A and D of the small leaves forgotten, D set between merge and flush too;
+ *   cache types, or addresses that are not aligned, not compared; no flush
+ * - protect: fewer rights without a flush, or with one only for W; D lost; within one
+ *   table, holes not looked for, written before looked, a page too few
+ * - map: over a mapping; children not counted; spare tables not returned
+ * - tlb_gather_page: the pages beyond TLB_GATHER_PAGES dropped
+ *
+ * What it cannot find: that a split is flushed, as both sizes say the same and INVLPG
+ * of a small page drops the large one too; the manual wants it, for CPUs that mind two
  * sizes.
  */
 #include "tests/host/page_oracle.h"
@@ -405,6 +409,10 @@ static void test_refusals(void **state)
                 STATUS_INVALID);
         REFUSED(page_table_protect(kernel, there, PAGE_BYTES, RW), STATUS_INVALID);
     }
+    virt_t last = virt_make(APERTURE_BASE + APERTURE_BYTES - PAGE_BYTES);
+    REFUSED(page_table_map(kernel, last, p, 2 * PAGE_BYTES, RW), STATUS_INVALID);
+    REFUSED(page_table_map(kernel, virt_make(STACKS_BASE), p, PAGE_BYTES, RW | PTE_G),
+            STATUS_INVALID);
     /* Each half belongs to one kind of space. */
     REFUSED(page_table_map(kernel, u, p, PAGE_BYTES, RW), STATUS_INVALID);
     REFUSED(page_table_map(program, v, p, PAGE_BYTES, RW), STATUS_INVALID);
