@@ -145,8 +145,8 @@ void audit_run(enum audit_depth depth, audit_report_fn report, void *context,
     struct audit audit = {.facts = audit_facts,
                           .depth = depth,
                           .report = report,
-                          .unaddressable = PTE_FRAME_MASK &
-                                           ~((1UL << cpu_phys_bits()) - 1),
+                          .unaddressable = pte_unaddressable(cpu_phys_bits()),
+                          .has_1g_pages = cpu_has(FEATURE_PAGE_1G),
                           .context = context};
     ASSERT(audit_facts != NULL);
     u64 flags = irq_save();

@@ -23,7 +23,8 @@ struct audit {
     void *context;
     struct audit_sums sums;
     const char *holder; /* the one being asked */
-    u64 unaddressable;  /* address bits of an entry above MAXPHYADDR */
+    u64 unaddressable;  /* bits of an entry: pte_unaddressable() of this CPU */
+    bool has_1g_pages;
     /* the direct map: RAM below has been met; the range that comes next */
     u64 direct_next;
     u32 direct_range;

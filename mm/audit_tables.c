@@ -18,18 +18,6 @@ static bool is_kernel_half(const struct audit_entry *entry)
     return entry->virt > USER_END;
 }
 
-/* Bits that the CPU wants to be zero in a present entry (SDM vol. 3A, 4.5.4). */
-static u64 reserved_bits(const struct audit *audit, const struct audit_entry *entry)
-{
-    u64 mask = audit->unaddressable;
-    bool large = entry->level > 1 && (entry->bits & PTE_PS);
-    if (entry->level == 4 || (entry->level == 3 && !cpu_has(FEATURE_PAGE_1G)))
-        mask |= PTE_PS;
-    if (large && entry->level < 4)
-        mask |= (level_bytes(entry->level) - 1) & PTE_FRAME_MASK & ~PTE_PAT_LARGE;
-    return mask;
-}
-
 /* What holds for every entry, leaf or not. False: do not follow it. */
 static bool entry_is_sound(struct audit *audit, const struct audit_entry *entry)
 {
@@ -43,7 +31,8 @@ static bool entry_is_sound(struct audit *audit, const struct audit_entry *entry)
                 entry->bits);
         return false;
     }
-    u64 reserved = entry->bits & reserved_bits(audit, entry);
+    u64 reserved = pte_reserved_bits((pte_t){entry->bits}, entry->level,
+                                     audit->unaddressable, audit->has_1g_pages);
     if (reserved)
         audit_report_entry(audit, CODE_AU_10, "reserved bits are set", entry, 0,
                            reserved);

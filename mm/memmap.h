@@ -87,8 +87,8 @@ MUST_USE enum status memmap_clean(const struct e820_raw *raw, u32 count, u64 phy
  * E820_RAW_MAX entries can be). */
 MUST_USE enum status memmap_punch(struct memmap *map, u64 base, u64 bytes, u32 type);
 
-/* Says what became of raw[index]: MEMMAP_... bits. Reads raw[0..index], O(index + ranges).
- * In mm/memmap_explain.c, which early code does not carry. */
+/* Says what became of raw[index]: MEMMAP_... bits. Reads raw[0..index], O(index +
+ * ranges). In mm/memmap_explain.c, which early code does not carry. */
 u32 memmap_explain(const struct e820_raw *raw, u32 index, const struct memmap *map);
 
 /* Sum of the bytes of a type. */
@@ -98,7 +98,7 @@ u64 memmap_bytes(const struct memmap *map, u32 type);
 const struct memmap_range *memmap_find(const struct memmap *map, u64 phys);
 
 /* Whether every byte of base..base+bytes has the type. False if bytes == 0 or it wraps.
- * */
+ */
 bool memmap_covers(const struct memmap *map, u64 base, u64 bytes, u32 type);
 
 /* Whether the map keeps its invariants (sorted, disjoint, whole pages, merged, below the

@@ -19,18 +19,6 @@ static const u64 *table_if_ram(u64 phys)
     return phys_to_ptr(phys_make(phys));
 }
 
-/* Bits that must be zero (SDM vol. 3A, 4.5.4): above MAXPHYADDR; PS in a PML4 entry;
- * the low address bits of a large page, the PAT bit excepted. */
-static u64 reserved_mask(u32 level, u64 entry)
-{
-    u64 mask = PTE_FRAME_MASK & ~((1UL << cpu_phys_bits()) - 1);
-    if (level == 4)
-        mask |= PTE_PS;
-    else if (level > 1 && (entry & PTE_PS))
-        mask |= (level_bytes(level) - 1) & PTE_FRAME_MASK & ~PTE_PAT_LARGE;
-    return mask;
-}
-
 static void walk_finish(struct pt_walk *walk, u32 level, u64 entry)
 {
     u64 offset_mask = level_bytes(level) - 1;
@@ -46,6 +34,8 @@ void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out)
     if (!virt_is_canonical(virt_make(virt)))
         return;
     u64 table_phys = cr3 & PTE_FRAME_MASK;
+    u64 unaddressable = pte_unaddressable(cpu_phys_bits());
+    bool has_1g = cpu_has(FEATURE_PAGE_1G);
     for (u32 level = 4; level >= 1; level--) {
         const u64 *table = table_if_ram(table_phys);
         out->end = PT_BAD_TABLE;
@@ -59,7 +49,7 @@ void page_table_walk_raw(u64 cr3, u64 virt, struct pt_walk *out)
         if (!(entry & PTE_P))
             return;
         out->end = PT_RESERVED_BIT;
-        if (entry & reserved_mask(level, entry))
+        if (pte_reserved_bits((pte_t){entry}, level, unaddressable, has_1g))
             return;
         out->writable = out->writable && (entry & PTE_W);
         out->user = out->user && (entry & PTE_U);

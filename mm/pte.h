@@ -69,6 +69,25 @@ static inline phys_t pte_phys(pte_t pte, u32 level)
     return phys_make(pte.raw & mask);
 }
 
+/* Address bits of an entry that a CPU with so many does not have. */
+static inline u64 pte_unaddressable(u32 phys_bits)
+{
+    return PTE_FRAME_MASK & ~((1UL << phys_bits) - 1);
+}
+/* What a present entry must not have (SDM vol. 3A, 4.5.4): unaddressable bits; PS in a
+ * PML4 entry and, on a CPU without 1 GiB pages, in a PDPTE; address bits below a large
+ * page, the PAT bit excepted. Not NX, which EFER.NXE allows. */
+static inline u64 pte_reserved_bits(pte_t pte, u32 level, u64 unaddressable,
+                                    bool has_1g)
+{
+    u64 mask = unaddressable;
+    if (level == 4 || (level == 3 && !has_1g))
+        mask |= PTE_PS;
+    else if (level > 1 && (pte.raw & PTE_PS))
+        mask |= (level_bytes(level) - 1) & PTE_FRAME_MASK & ~PTE_PAT_LARGE;
+    return pte.raw & mask;
+}
+
 /* A leaf's bits do not depend on its size but for two: PS, and the place of PAT. These
  * two functions are the only ones that know; everybody else speaks of the bits of a
  * 4 KiB entry. */

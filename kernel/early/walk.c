@@ -15,19 +15,12 @@ static bool nxe_is_on(void)
     return (rdmsr(MSR_EFER) & EFER_NXE) != 0;
 }
 
-/* SDM vol. 3A, 4.5.4: above MAXPHYADDR, bit 63 without NXE, PS in a PML4 entry and, on a
- * CPU without 1 GiB pages, in a PDPTE; address bits below a large page. */
 static u64 reserved_bits(u32 level, u64 entry)
 {
-    u64 mask = PTE_FRAME_MASK & ~((1UL << early_phys_bits()) - 1);
-
-    if (!nxe_is_on())
-        mask |= PTE_NX;
-    if (level == 4 || (level == 3 && !early_has_1g_pages()))
-        mask |= PTE_PS;
-    else if (level > 1 && (entry & PTE_PS))
-        mask |= (level_bytes(level) - 1) & PTE_FRAME_MASK & ~PTE_PAT_LARGE;
-    return entry & mask;
+    return pte_reserved_bits((pte_t){entry}, level,
+                             pte_unaddressable(early_phys_bits()),
+                             early_has_1g_pages()) |
+           (nxe_is_on() ? 0 : entry & PTE_NX);
 }
 
 /* Tables are reached through the identity map; before the map of memory is clean, that
