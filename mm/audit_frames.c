@@ -142,8 +142,8 @@ static void zero_check(struct audit *audit, pfn_t pfn)
         return;
     for (u32 i = 0; i < PAGE_BYTES / sizeof(*word); i++)
         if (word[i] != 0) {
-            report_frame(audit, CODE_AU_11, "a free frame was written",
-                         pfn, 0, word[i]);
+            report_frame(audit, CODE_AU_11, "a free frame was written", pfn, 0,
+                         word[i]);
             return;
         }
 }

@@ -5,6 +5,7 @@
 #include "kernel/arch/instr.h"
 #include "kernel/base/atomic.h"
 #include "mm/page_internal.h"
+#include "mm/page_ops.h"
 
 /* The windows in which the cursor writes, what a leaf there may say (U for programs
  * only; no G where leaves are of one space), and what else is special in them. The ones
@@ -182,17 +183,6 @@ phys_t cursor_spare_take(struct page_cursor *cursor)
     return frame;
 }
 
-/* Rubbish in a table is 512 mappings to anywhere. */
-static bool frame_is_zero(phys_t frame)
-{
-    const u64 *word = phys_to_ptr(frame);
-    u64 any = 0;
-    for (u32 i = 0; i < TABLE_ENTRIES; i += 8)
-        any |= word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] |
-               word[i + 5] | word[i + 6] | word[i + 7];
-    return any == 0;
-}
-
 enum status cursor_reserve(struct page_cursor *cursor, u64 tables)
 {
     while (cursor->spare_count < tables) {
@@ -202,8 +192,9 @@ enum status cursor_reserve(struct page_cursor *cursor, u64 tables)
             spares_return(cursor);
             return status;
         }
-        ASSERT_MSG(frame_is_zero(frame), "frame P:%#lx, given for a table, is not zero",
-                   frame.raw);
+        /* Rubbish in a table is 512 mappings to anywhere. */
+        ASSERT_MSG(page_is_zero(phys_to_ptr(frame)),
+                   "frame P:%#lx, given for a table, is not zero", frame.raw);
         *(u64 *)phys_to_ptr(frame) = cursor->spare_count ? cursor->spare.raw : 0;
         cursor->spare = frame;
         cursor->spare_count++;

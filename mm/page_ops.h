@@ -3,8 +3,8 @@
  * Zeroing and copying whole pages, by the routine that was the quickest when the
  * machine started. General registers only.
  *
- * Owns:    the four choices: zero and copy, for warm memory that is about to be used and
- *          for cold memory that nobody will look at soon.
+ * Owns:    the four choices: zero and copy, for warm memory that is about to be used
+ * and for cold memory that nobody will look at soon.
  *
  * Life:    works from the start with plain stores; page_ops_calibrate chooses once.
  *
@@ -16,6 +16,7 @@
 #define PLINTH_MM_PAGE_OPS_H
 
 #include "kernel/base/types.h"
+#include "kernel/boot/layout.h"
 
 enum page_op { PAGE_ZERO, PAGE_COPY, PAGE_OP_COUNT };
 enum page_warmth { PAGE_WARM, PAGE_COLD, PAGE_WARMTH_COUNT };
@@ -23,11 +24,24 @@ enum page_warmth { PAGE_WARM, PAGE_COLD, PAGE_WARMTH_COUNT };
 /* Ways to do it; a row of the calibration's table each. */
 enum page_way { WAY_STORES, WAY_REP_WORDS, WAY_REP_BYTES, WAY_PAST_CACHE, WAY_COUNT };
 
-/* Whole, aligned pages; bytes is their number of bytes. Copies do not overlap. */
+/* Whole, aligned pages; bytes is their number of bytes. Copies do not overlap. The two
+ * copies are for copy-on-write, which comes with programs; until then their callers are
+ * self-tests and the calibration, which measures them for the report at boot. */
 void page_zero(void *at, u64 bytes);
 void page_zero_cold(void *at, u64 bytes);
 void page_copy(void *to, const void *from, u64 bytes);
 void page_copy_cold(void *to, const void *from, u64 bytes);
+
+/* All of one page is 0. */
+static inline bool page_is_zero(const void *page)
+{
+    const u64 *word = page;
+    u64 any = 0;
+    for (u32 i = 0; i < PAGE_BYTES / 8; i += 8)
+        any |= word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] |
+               word[i + 5] | word[i + 6] | word[i + 7];
+    return any == 0;
+}
 
 /* One way, chosen or not, for tests. */
 void page_op_run(enum page_op op, enum page_way way, void *to, const void *from,

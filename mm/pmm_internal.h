@@ -81,6 +81,21 @@ static inline bool request_fails(void)
     return true;
 }
 
+static inline bool owner_is_valid(enum frame_owner owner)
+{
+    return (u32)owner - 1 < OWNER_COUNT - 1;
+}
+static inline bool order_is_valid(u32 order)
+{
+    return order <= FRAME_ORDER_MAX || order == FRAME_ORDER_GIANT;
+}
+
+/* A frame keeps its node. */
+static inline void frame_set(struct frame *frame, struct frame word)
+{
+    frame->word = (frame->word & FRAME_NODE_MASK) | word.word;
+}
+
 /* --- mm/pmm.c --- */
 
 /* What the allocator does to the contents: frames are zeroed where their state does not
@@ -95,11 +110,16 @@ bool pool_take(u64 *pool, u64 n);
 bool unpromised_take(struct pmm_cpu *cpu, u64 n);
 /* Makes a block, whose bits were taken, its owner's; contents as asked for. */
 void block_own(pfn_t pfn, u32 order, enum frame_owner owner, enum contents contents);
-bool owner_is_valid(enum frame_owner owner);
-bool order_is_valid(u32 order);
+/* Writes one word to all frames of a block behind its head. */
+void tails_fill(struct frame *frame, u32 order, u64 word);
 /* Counts the refusal of a free and says by a code what is wrong with it
  * (kernel/base/refusal.h). Always STATUS_INVALID. */
 enum status pmm_refuse(pfn_t pfn, u32 order, enum frame_owner owner);
+/* RAM, and in an area that is open. Frame numbers may come from anywhere. */
+bool pfn_is_open(pfn_t pfn, u64 frames);
+
+/* --- mm/pmm_free.c --- */
+
 /* Claims a used block for its release: the head word changes in one step. */
 bool block_claim(pfn_t pfn, u32 order, enum frame_owner owner, enum frame_state state);
 /* The memory and the words of a claimed block become free; its bits do not yet. */
@@ -110,8 +130,6 @@ void block_give(pfn_t pfn, u32 order, enum frame_owner owner, u64 *pool);
 /* The three together. */
 enum status block_free(pfn_t pfn, u32 order, enum frame_owner owner,
                        enum frame_state state, u64 *pool);
-/* RAM, and in an area that is open. Frame numbers may come from anywhere. */
-bool pfn_is_open(pfn_t pfn, u64 frames);
 
 /* --- mm/pmm_run.c --- */
 
@@ -134,6 +152,9 @@ bool tree_take_exact(pfn_t first, u32 frames);
 void tree_give_exact(pfn_t first, u32 frames);
 /* The frames of one word of an area's bits, by mask. */
 void tree_give_mask(u64 area, u32 word, u64 mask);
+
+/* --- mm/pmm_fresh.c; interrupts are off --- */
+
 /* Opens the next untouched area, the highest first: its frames become unpromised. False
  * when there is none left. */
 bool tree_open_next(struct pmm_cpu *cpu, u64 *area);

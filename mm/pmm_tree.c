@@ -17,46 +17,15 @@
  */
 #include "kernel/base/atomic.h"
 #include "kernel/base/bits.h"
-#include "mm/pmm_internal.h"
+#include "mm/pmm_zone.h"
 
 /* A search for a better tree looks into so many, and passes at most so many by. */
-#define SEARCH_LOOKED  64
-#define SEARCH_PASSED  1024
+#define SEARCH_LOOKED 64
+#define SEARCH_PASSED 1024
 /* So many allocations go by after one that found nothing better. */
-#define SEARCH_REST    8
+#define SEARCH_REST   8
 /* An area with at most so many free frames is good enough to stay with. */
-#define HALF_USED      (AREA_FRAMES / 2)
-
-/* Memory that devices with 32-bit addresses need is the last to be used. */
-#define TREES_BELOW_4G (GIB(4) >> PAGE_2M_SHIFT >> TREE_ORDER)
-
-/* The highest tree below `end` that holds RAM, or PMM_NO_TREE. */
-static u64 tree_below(u64 end)
-{
-    for (u32 i = area_span_count(); i-- > 0;) {
-        const struct area_span *span = area_span_at(i);
-        if (span->first >> TREE_ORDER < end)
-            return MIN(end - 1, (span->end - 1) >> TREE_ORDER);
-    }
-    return PMM_NO_TREE;
-}
-
-/* Trees first..end-1, looked at downwards. */
-struct zone {
-    u64 first, end;
-};
-
-#define zone_for_each(tree, zone)            \
-    for (u64 tree = tree_below((zone)->end); \
-         tree != PMM_NO_TREE && tree >= (zone)->first; tree = tree_below(tree))
-
-static const struct zone high = {TREES_BELOW_4G, PMM_NO_TREE},
-                         low = {0, TREES_BELOW_4G};
-
-static bool zone_has(const struct zone *zone, u64 tree)
-{
-    return tree != PMM_NO_TREE && tree >= zone->first && tree < zone->end;
-}
+#define HALF_USED     (AREA_FRAMES / 2)
 
 struct pick {
     u64 area;
@@ -115,78 +84,6 @@ static bool want_from_tree(struct want *want, u64 tree, u32 most_free)
         tried |= 1u << pick.area % TREE_AREAS;
     }
 }
-
-static void tree_hold(struct pmm_cpu *cpu, u64 tree)
-{
-    u32 free = 0;
-    u32 me = percpu()->index + 1;
-    if (tree == cpu->tree ||
-        !atomic_compare_exchange_u32(&tree_at(tree)->holder, &free, me))
-        return;
-    if (cpu->tree != PMM_NO_TREE)
-        atomic_store_u32(&tree_at(cpu->tree)->holder, 0);
-    cpu->tree = tree;
-}
-
-/* --- fresh areas --- */
-
-/* The highest untouched area of a tree, opened. */
-static bool tree_open(struct pmm_cpu *cpu, u64 tree, u64 *area)
-{
-    if (atomic_load_relaxed_u32(&tree_at(tree)->untouched_areas) == 0)
-        return false;
-    for (u32 i = TREE_AREAS; i-- > 0;) {
-        *area = (tree << TREE_ORDER) + i;
-        if (atomic_load_relaxed_u16(area_counter(*area)) ==
-                (AREA_UNTOUCHED | AREA_FRAMES) &&
-            area_open(*area)) {
-            tree_hold(cpu, tree);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Where the search for untouched areas starts moves down over trees that have none. */
-static void fresh_tree_lower(u64 tree)
-{
-    u64 next = tree_below(tree);
-    if (tree == atomic_load_relaxed_u64(&pmm.fresh_tree) && next != PMM_NO_TREE)
-        atomic_store_relaxed_u64(&pmm.fresh_tree, next);
-}
-
-static bool zone_open_tree(struct pmm_cpu *cpu, const struct zone *zone, bool held_too,
-                           u64 *area)
-{
-    struct zone rest = *zone;
-    rest.end = MIN(rest.end, atomic_load_relaxed_u64(&pmm.fresh_tree) + 1);
-    zone_for_each(tree, &rest)
-    {
-        struct tree *t = tree_at(tree);
-        if (atomic_load_relaxed_u32(&t->untouched_areas) == 0)
-            fresh_tree_lower(tree);
-        else if ((held_too || atomic_load_relaxed_u32(&t->holder) == 0) &&
-                 tree_open(cpu, tree, area))
-            return true;
-    }
-    return false;
-}
-
-/* The next untouched area, the highest first: of the own tree, of trees that nobody
- * holds, of any. */
-static bool zone_open(struct pmm_cpu *cpu, const struct zone *zone, u64 *area)
-{
-    return (zone_has(zone, cpu->tree) && tree_open(cpu, cpu->tree, area)) ||
-           zone_open_tree(cpu, zone, false, area) ||
-           zone_open_tree(cpu, zone, true, area);
-}
-
-bool tree_open_next(struct pmm_cpu *cpu, u64 *area)
-{
-    return zone_open(cpu, &high, area) || zone_open(cpu, &low, area);
-}
-
-/* --- finding --- */
 
 /* The tree nobody holds with the fullest area that may have what is wanted, if that is
  * fuller than `most` free frames. */
@@ -277,7 +174,8 @@ static bool want_from_zone(struct pmm_cpu *cpu, struct want *want,
 
 static bool want_find(struct pmm_cpu *cpu, struct want *want)
 {
-    return want_from_zone(cpu, want, &high) || want_from_zone(cpu, want, &low);
+    return want_from_zone(cpu, want, &zone_high) ||
+           want_from_zone(cpu, want, &zone_low);
 }
 
 bool tree_take(struct pmm_cpu *cpu, u32 order, bool may_open, pfn_t *out)

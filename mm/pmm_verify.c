@@ -8,6 +8,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
 #include "mm/frame_table.h"
+#include "mm/page_ops.h"
 #include "mm/pmm_stack.h"
 #include "mm/ram.h"
 
@@ -23,16 +24,6 @@ static void area_check(bool ok, u64 area, const char *what, u64 found, u64 expec
     if (!ok)
         panic_code(CODE_FR_03, "area P:%#lx: %s: found %lu, expected %lu",
                    area << PAGE_2M_SHIFT, what, found, expected);
-}
-
-/* A free frame that is not zero was written after it was freed. */
-static bool frame_is_zero(pfn_t pfn)
-{
-    const u64 *word = pfn_to_ptr(pfn);
-    for (u32 i = 0; i < PAGE_BYTES / sizeof(*word); i++)
-        if (word[i] != 0)
-            return false;
-    return true;
 }
 
 static void area_sum(u64 area, struct pmm_sums *sums)
@@ -54,7 +45,8 @@ static void area_sum(u64 area, struct pmm_sums *sums)
         clear += !taken;
         sums->stacked += taken && free;
         if (state == FRAME_ZERO)
-            area_check(frame_is_zero(pfn), area,
+            /* One that is not was written after it was freed. */
+            area_check(page_is_zero(pfn_to_ptr(pfn)), area,
                        "words of a free frame that are not zero", 1, 0);
         if (state == FRAME_ABSENT || free)
             continue;

@@ -18,14 +18,14 @@ config_test_SRC := kernel/base/config.c
 crc32c_test_SRC := kernel/base/crc32c.c
 format_test_SRC := kernel/base/format.c
 HEAP_C := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c \
-	_verify.c) $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c) \
+	_verify.c) $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c merge.c) \
 	kernel/base/site.c kernel/base/format.c
 heap_test_SRC := $(HEAP_C) $(addprefix tests/host/heap_,world.c oracle.c mixture.c)
 heap_modes_test_SRC := $(heap_test_SRC)
 log_test_SRC := $(addprefix kernel/base/,log.c log_ring.c cpu_hooks.c format.c)
 recorder_test_SRC := kernel/base/recorder.c
 page_table_test_SRC := $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c \
-	walk.c verify.c) mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
+	merge.c walk.c verify.c) mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
 # The instructions that change the MMU are played by a world.
 page_table_test_FLAGS := -O2 -include tests/host/mmu_layout.h
 reloc_test_SRC := kernel/early/reloc.c
@@ -35,8 +35,9 @@ instruction_test_SRC := kernel/instruction.c kernel/base/format.c
 monitor_line_test_SRC := kernel/monitor_line.c
 memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
 	tests/host/memmap_oracle.c
-PMM_C := $(addprefix mm/,pmm.c pmm_stack.c pmm_tree.c pmm_area.c pmm_promise.c pmm_run.c \
-	pmm_refusal.c pmm_init.c pmm_verify.c frame_table.c ram.c memmap.c page_ops.c) \
+PMM_C := $(addprefix mm/,pmm.c pmm_free.c pmm_low.c pmm_stack.c pmm_tree.c pmm_fresh.c \
+	pmm_area.c pmm_promise.c pmm_run.c pmm_refusal.c pmm_init.c pmm_verify.c frame_table.c \
+	ram.c memmap.c page_ops.c) \
 	kernel/arch/spinlock.c tests/host/pmm_world.c
 pmm_test_SRC := $(PMM_C)
 pmm_test_FLAGS := -D_GNU_SOURCE -include tests/host/pmm_host.h

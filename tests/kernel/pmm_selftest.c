@@ -99,11 +99,7 @@ void test_frames_orders(struct selftest *t)
 
 static bool frame_is_zero(pfn_t pfn)
 {
-    const u64 *word = pfn_to_ptr(pfn);
-    for (u32 i = 0; i < PAGE_BYTES / sizeof(*word); i++)
-        if (word[i] != 0)
-            return false;
-    return true;
+    return page_is_zero(pfn_to_ptr(pfn));
 }
 
 void test_frames_zeroed(struct selftest *t)
@@ -380,6 +376,24 @@ static void page_way_check(struct selftest *t, enum page_way way, u64 *const pag
     CHECK_EQUAL(t, page[3][0], 1536 * 0x0101010101010101UL + 1);
 }
 
+/* The ways that were chosen, and the look at the result: it sees every word. */
+static void page_chosen_check(struct selftest *t, u64 *const page[4])
+{
+    for (u64 i = 0; i < 2 * PAGE_BYTES / 8; i++)
+        page[0][i] = ~i;
+    page_copy(page[2], page[0], PAGE_BYTES);
+    page_copy_cold(page[3], page[1], PAGE_BYTES);
+    CHECK(t, memcmp(page[2], page[0], 2 * PAGE_BYTES) == 0);
+    page_zero(page[2], PAGE_BYTES);
+    page_zero_cold(page[3], PAGE_BYTES);
+    for (u32 i = 0; i < PAGE_BYTES / 8; i++) {
+        CHECK(t, page_is_zero(page[2]) && page_is_zero(page[3]));
+        page[2][i] = 1UL << i % 64;
+        CHECK(t, !page_is_zero(page[2]));
+        page[2][i] = 0;
+    }
+}
+
 void test_page_ops(struct selftest *t)
 {
     pfn_t block;
@@ -389,6 +403,7 @@ void test_page_ops(struct selftest *t)
         page[i] = pfn_to_ptr(pfn_add(block, i));
     for (u32 way = 0; way < WAY_COUNT; way++)
         page_way_check(t, way, page);
+    page_chosen_check(t, page);
     CHECK_EQUAL(t, pmm_free(block, 2, OWNER_TEST), STATUS_OK);
     for (u32 op = 0; op < PAGE_OP_COUNT; op++)
         CHECK(t, page_ops_chosen(op, PAGE_WARM) != WAY_PAST_CACHE);
