@@ -15,14 +15,13 @@
 
 #include <string.h>
 
-#include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
-#include "kernel/base/panic.h"
 #include "mm/heap_internal.h"
 #include "mm/page_table.h"
 #include "mm/pmm.h"
 #include "mm/tlb.h"
 #include "tests/host/interleave.h"
+#include "tests/host/world.h"
 
 #define FRAMES    6
 #define FIRST_PFN 1 /* frame 0 is "none" */
@@ -41,20 +40,9 @@ static struct {
 
 /* --- what lies below --- */
 
-void panic_code(enum code code, const char *fmt, ...)
+void world_die(enum code code, const char *text)
 {
-    interleave_fail("death %u: %s", (u32)code, fmt);
-}
-
-void assert_fail(const char *expression, const char *file, u32 line,
-                 const char *function)
-{
-    interleave_fail("%s at %s:%u in %s", expression, file, line, function);
-}
-
-void assert_fail_message(const char *where, const char *fmt, ...)
-{
-    interleave_fail("%s: %s", where, fmt);
+    interleave_fail("death %u: %s", (u32)code, text);
 }
 
 void cpu_pause(void)

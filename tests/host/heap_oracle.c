@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
 #include "tests/host/heap_oracle.h"
 
 #include <setjmp.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
 #include "tests/host/heap_world.h"
 
 #include <setjmp.h>
@@ -14,13 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kernel/base/assert.h"
 #include "kernel/base/fnv.h"
-#include "kernel/base/panic.h"
 #include "mm/heap_internal.h"
 #include "mm/page_table.h"
 #include "mm/ram.h"
 #include "mm/tlb.h"
+#include "tests/host/world.h"
 
 #define FIRST_PFN (GIB(5) >> PAGE_SHIFT)
 #define FRAME_MAX (1u << 20)
@@ -78,37 +76,13 @@ static NORETURN void leave(struct world_end end)
     siglongjmp(*to, 1);
 }
 
-static NORETURN void die(enum code code, const char *text)
+void world_die(enum code code, const char *text)
 {
     if (!sim.catch) {
         wrong("death without being asked for: %s", text);
         __builtin_unreachable();
     }
     leave((struct world_end){.how = WORLD_DIED, .code = code});
-}
-
-void panic_code(enum code code, const char *fmt, ...)
-{
-    char text[300];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    die(code, text);
-}
-
-void assert_fail(const char *expression, const char *file, u32 line,
-                 const char *function)
-{
-    char text[300];
-    snprintf(text, sizeof(text), "%s at %s:%u in %s", expression, file, line, function);
-    die(CODE_AS_01, text);
-}
-
-void assert_fail_message(const char *where, const char *fmt, ...)
-{
-    (void)fmt;
-    die(CODE_AS_01, where);
 }
 
 struct world_end world_try(void (*call)(void *), void *argument)
@@ -553,15 +527,6 @@ void world_check(void)
 
 /* --- life --- */
 
-static void *map_at(u64 address, u64 bytes, int access, int memory)
-{
-    int flags = MAP_FIXED_NOREPLACE | MAP_NORESERVE |
-                (memory < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
-    void *at = mmap((void *)address, bytes, access, flags, memory, 0);
-    assert_true(at == (void *)address);
-    return at;
-}
-
 static void unmap_all(void)
 {
     sigaction(SIGSEGV, &sim.before, NULL);
@@ -585,13 +550,12 @@ void world_open(u64 total)
     memset(shown, 0, sizeof(shown));
     world.total = world.free = total;
     sim.open = true;
-    sim.memory = memfd_create("frames", MFD_CLOEXEC);
-    assert_true(sim.memory >= 0);
-    assert_int_equal(ftruncate(sim.memory, (off_t)(total * PAGE_BYTES)), 0);
-    u64 base = FIRST_PFN << PAGE_SHIFT;
-    map_at(DIRECT_MAP_BASE + base, total * PAGE_BYTES, PROT_READ | PROT_WRITE,
-           sim.memory);
-    map_at(HEAP_WINDOW, HEAP_BYTES, PROT_NONE, -1);
+    sim.memory = world_ram_open(-1, pfn_to_phys(pfn_of(0)), total * PAGE_BYTES);
+    void *window = mmap((void *)HEAP_WINDOW, HEAP_BYTES, PROT_NONE,
+                        MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_PRIVATE |
+                            MAP_ANONYMOUS,
+                        -1, 0);
+    assert_true(window == (void *)HEAP_WINDOW);
     for (u64 frame = FIRST_PFN; frame < FIRST_PFN + total; frame++) {
         u64 section = frame >> (RAM_SECTION_SHIFT - PAGE_SHIFT);
         ram_section_bits[section / 64] |= 1UL << (section % 64);

@@ -20,12 +20,14 @@ format_test_SRC := kernel/base/format.c
 HEAP_C := $(addprefix mm/heap,.c _slab.c _run.c _edge.c _resize.c _pages.c _fault.c \
 	_verify.c) $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c merge.c) \
 	kernel/base/site.c kernel/base/format.c
-heap_test_SRC := $(HEAP_C) $(addprefix tests/host/heap_,world.c oracle.c mixture.c)
+heap_test_SRC := $(HEAP_C) $(addprefix tests/host/,world.c heap_world.c heap_oracle.c \
+	heap_mixture.c)
 heap_modes_test_SRC := $(heap_test_SRC)
 log_test_SRC := $(addprefix kernel/base/,log.c log_ring.c cpu_hooks.c format.c)
 recorder_test_SRC := kernel/base/recorder.c
 page_table_test_SRC := $(addprefix mm/page_,table.c cursor.c map.c unmap.c change.c \
-	merge.c walk.c verify.c) mm/tlb.c tests/host/mmu_world.c tests/host/page_oracle.c
+	merge.c walk.c verify.c) mm/tlb.c \
+	$(addprefix tests/host/,world.c mmu_world.c page_oracle.c)
 # The instructions that change the MMU are played by a world.
 page_table_test_FLAGS := -O2 -include tests/host/mmu_layout.h
 reloc_test_SRC := kernel/early/reloc.c
@@ -38,9 +40,9 @@ memmap_test_SRC := mm/memmap.c mm/memmap_explain.c mm/memmap_text.c \
 PMM_C := $(addprefix mm/,pmm.c pmm_free.c pmm_low.c pmm_stack.c pmm_tree.c pmm_fresh.c \
 	pmm_area.c pmm_promise.c pmm_run.c pmm_refusal.c pmm_init.c pmm_verify.c frame_table.c \
 	ram.c memmap.c page_ops.c) \
-	kernel/arch/spinlock.c tests/host/pmm_world.c
+	kernel/arch/spinlock.c tests/host/world.c tests/host/pmm_world.c
 pmm_test_SRC := $(PMM_C)
-pmm_test_FLAGS := -D_GNU_SOURCE -include tests/host/pmm_host.h
+pmm_test_FLAGS := -include tests/host/pmm_host.h
 memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c
 
 # These run under the interleaving explorer (tests/host/interleave.h): every source has its
@@ -48,14 +50,14 @@ memmap_fuzz_SRC := mm/memmap.c mm/memmap_explain.c tests/host/memmap_oracle.c
 INTERLEAVE_FLAGS := -include tests/host/interleave_hook.h
 interleave_test_SRC := tests/host/interleave.c
 interleave_test_FLAGS := $(INTERLEAVE_FLAGS)
-heap_interleave_test_SRC := $(HEAP_C) tests/host/interleave.c
+heap_interleave_test_SRC := $(HEAP_C) tests/host/world.c tests/host/interleave.c
 heap_interleave_test_FLAGS := $(INTERLEAVE_FLAGS) -include tests/host/heap_interleave.h
 pmm_interleave_test_SRC := $(PMM_C) tests/host/interleave.c
 pmm_interleave_test_FLAGS := $(INTERLEAVE_FLAGS) $(pmm_test_FLAGS)
 
 HOST_TESTS := $(sort $(notdir $(basename $(wildcard tests/host/*_test.c))))
-HOST_FLAGS := -std=gnu11 -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 -Wshadow \
-	-Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common \
+HOST_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -I. -Wall -Wextra -Werror -Wvla -Wformat=2 \
+	-Wshadow -Wmissing-prototypes -Wstrict-prototypes -fno-omit-frame-pointer -fno-common \
 	-fno-builtin-log
 HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 # Coroutines and ASan's picture of the stack do not go together.

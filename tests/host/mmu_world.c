@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
 #include "tests/host/mmu_world.h"
 
 #include <stdarg.h>
@@ -15,11 +14,10 @@
 
 #include "kernel/arch/cpu_features.h"
 #include "kernel/arch/trap_frame.h"
-#include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
 #include "kernel/base/fnv.h"
-#include "kernel/base/panic.h"
 #include "mm/ram.h"
+#include "tests/host/world.h"
 
 #define POOL_PHYS     GIB(5)
 #define POOL_MAX      16384
@@ -81,28 +79,9 @@ static void PRINTF(1, 2) wrong(const char *fmt, ...)
 
 /* --- what the sources need besides --- */
 
-void panic_code(enum code code, const char *fmt, ...)
+void world_die(enum code code, const char *text)
 {
-    char text[300];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    wrong("death with code %d: %s", code, text);
-    abort();
-}
-
-void assert_fail(const char *expression, const char *file, u32 line,
-                 const char *function)
-{
-    wrong("%s at %s:%u in %s", expression, file, line, function);
-    abort();
-}
-
-void assert_fail_message(const char *where, const char *fmt, ...)
-{
-    (void)fmt;
-    wrong("%s", where);
+    wrong("death %u: %s", (u32)code, text);
     abort();
 }
 

@@ -5,10 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "kernel/base/assert.h"
-#include "kernel/base/panic.h"
 #include "kernel/base/refusal.h"
 #include "mm/page_table.h"
 #include "mm/pmm_stack.h"
@@ -21,7 +18,6 @@ void (*world_pause)(void);
 
 static struct {
     int memory;
-    u64 top;
     struct memmap map;
     struct percpu cpu[CPU_MAX];
     struct pmm_cpu *saved_cpu[CPU_MAX];
@@ -70,32 +66,6 @@ void cpu_pause(void)
         world_pause();
 }
 
-/* --- death --- */
-
-void panic_code(enum code code, const char *fmt, ...)
-{
-    char text[300];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    world_die(code, text);
-}
-
-void assert_fail(const char *expression, const char *file, u32 line,
-                 const char *function)
-{
-    char text[300];
-    snprintf(text, sizeof(text), "%s at %s:%u in %s", expression, file, line, function);
-    world_die(CODE_AS_01, text);
-}
-
-void assert_fail_message(const char *where, const char *fmt, ...)
-{
-    (void)fmt;
-    world_die(CODE_AS_01, where);
-}
-
 void refusal_note(enum code code, const char *fmt, ...)
 {
     (void)code, (void)fmt;
@@ -113,19 +83,6 @@ enum status page_table_map(struct page_space *space, virt_t virt, phys_t phys,
     return STATUS_OK;
 }
 
-static void memory_open(u64 top)
-{
-    if (sim.memory < 0)
-        sim.memory = memfd_create("ram", 0);
-    must(sim.memory >= 0, "a file for RAM");
-    must(ftruncate(sim.memory, (off_t)top) == 0, "its size");
-    void *base = (void *)(uintptr_t)DIRECT_MAP_BASE;
-    void *at = mmap(base, top, PROT_READ | PROT_WRITE,
-                    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, sim.memory, 0);
-    must(at == base, "the direct map");
-    sim.top = top;
-}
-
 enum status world_configure(u64 colours, bool check)
 {
     pmm.total = 0; /* what tells that the allocator is open */
@@ -136,7 +93,7 @@ void world_open(const struct world_range *ram, u32 count, u32 cpus)
 {
     static const struct pmm_use image = {{IMAGE_PHYS}, 1, OWNER_PAGE_TABLE};
     u64 top = ram[count - 1].base + ram[count - 1].bytes;
-    memory_open(top);
+    sim.memory = world_ram_open(sim.memory, phys_make(0), top);
     memset(&sim.map, 0, sizeof(sim.map));
     sim.map.phys_limit = DIRECT_MAP_BYTES;
     for (u32 i = 0; i < count; i++)

@@ -6,14 +6,14 @@
  *
  * Threads: a CPU is a thread that has called world_cpu, or, under the interleaving
  * explorer, the CPU that runs.
- * Death:   panics and failed assertions call world_die, which each program has.
+ * Death:   panics and failed assertions call world_die (tests/host/world.h).
  */
 #ifndef PLINTH_TESTS_HOST_PMM_WORLD_H
 #define PLINTH_TESTS_HOST_PMM_WORLD_H
 
-#include "kernel/base/codes.h"
 #include "mm/memmap.h"
 #include "mm/pmm.h"
+#include "tests/host/world.h"
 
 struct world_range {
     u64 base;
@@ -38,7 +38,5 @@ extern void (*world_pause)(void);
 /* Remembers the allocator's whole state, and puts it back. For small machines. */
 void world_save(void);
 void world_restore(void);
-
-NORETURN void world_die(enum code code, const char *text);
 
 #endif
