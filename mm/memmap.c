@@ -27,13 +27,8 @@
 
 /* Bytes, not pointers: a constant table that needs no relocation. Index: E820 type. */
 static const u8 type_ranks[] = {
-    [HOLE] = 0,
-    [E820_USABLE] = 1,
-    [E820_PERSISTENT] = 2,
-    [E820_ACPI] = 3,
-    [E820_NVS] = 4,
-    [E820_RESERVED] = 5,
-    [E820_BAD] = 6,
+    [HOLE] = 0,     [E820_USABLE] = 1,   [E820_PERSISTENT] = 2, [E820_ACPI] = 3,
+    [E820_NVS] = 4, [E820_RESERVED] = 5, [E820_BAD] = 6,
 };
 
 STATIC_ASSERT(MEMMAP_RANGE_MAX > 2 * E820_RAW_MAX, "an entry may split two segments");
@@ -261,26 +256,45 @@ bool memmap_covers(const struct memmap *map, u64 base, u64 bytes, u32 type)
     return next >= end;
 }
 
-bool memmap_verify(const struct memmap *map)
+/* end: of the range before it. */
+static const char *range_broken_rule(const struct memmap *map,
+                                     const struct memmap_range *range, u64 end)
 {
+    if (range->bytes == 0 || !IS_ALIGNED(range->base | range->bytes, PAGE_BYTES))
+        return "is empty or not made of whole pages";
+    if (range->base < end)
+        return "overlaps the one before it, or is out of order";
+    if (range->base >= map->phys_limit || range->bytes > map->phys_limit - range->base)
+        return "ends above the limit";
+    if (!memmap_type_is_known(range->type) ||
+        (range->flags & ~(u32)MEMMAP_PUNCHED) != 0)
+        return "has an unknown type or origin";
+    return NULL;
+}
+
+const char *memmap_broken_rule(const struct memmap *map, u32 *index)
+{
+    const char *rule = NULL;
     u64 end = 0;
 
+    *index = 0;
     if (map->count > MEMMAP_RANGE_MAX)
-        return false;
-    for (u32 i = 0; i < map->count; i++) {
+        return "is one of more than there is room for";
+    for (u32 i = 0; i < map->count && rule == NULL; i++) {
         const struct memmap_range *range = &map->ranges[i];
 
-        if (range->bytes == 0 || !IS_ALIGNED(range->base | range->bytes, PAGE_BYTES))
-            return false;
-        if (range->base < end || range->base >= map->phys_limit ||
-            range->bytes > map->phys_limit - range->base)
-            return false;
-        if (!memmap_type_is_known(range->type) ||
-            (range->flags & ~(u32)MEMMAP_PUNCHED) != 0)
-            return false;
-        if (i > 0 && can_merge(range - 1, range))
-            return false;
+        rule = range_broken_rule(map, range, end);
+        if (rule == NULL && i > 0 && can_merge(range - 1, range))
+            rule = "should be one with the one before it";
         end = memmap_range_end(range);
+        *index = i;
     }
-    return true;
+    return rule;
+}
+
+bool memmap_verify(const struct memmap *map)
+{
+    u32 index;
+
+    return memmap_broken_rule(map, &index) == NULL;
 }

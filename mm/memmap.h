@@ -4,8 +4,8 @@
  *
  * Owns:     the rules of cleaning; nothing else. The caller brings all storage.
  * Does not: allocate, log, call anything outside mm/memmap.c, keep a static buffer,
- *           hold a pointer in data (kernel/early runs it before relocations are applied;
- *           names for people are in mm/memmap_text.h, for use after the move only).
+ *           hold a pointer in data (kernel/early runs it before relocations are
+ * applied; names for people are in mm/memmap_text.h, for use after the move only).
  * Locking:  none; pure functions of their arguments.
  * Cost:     memmap_clean is O(n * ranges): about 3 000 instructions for QEMU's eight
  *           entries, 20 million for 1024 in the worst order. Frames below 256 bytes.
@@ -38,7 +38,7 @@
 #define MEMMAP_RANGE_MAX (2 * E820_RAW_MAX + 1 + 2 * MEMMAP_PUNCH_MAX)
 
 /* memmap_range.flags */
-#define MEMMAP_PUNCHED 1 /* made so by memmap_punch, not by the firmware */
+#define MEMMAP_PUNCHED   1 /* made so by memmap_punch, not by the firmware */
 
 struct memmap_range {
     u64 base;
@@ -101,8 +101,12 @@ const struct memmap_range *memmap_find(const struct memmap *map, u64 phys);
  */
 bool memmap_covers(const struct memmap *map, u64 base, u64 bytes, u32 type);
 
-/* Whether the map keeps its invariants (sorted, disjoint, whole pages, merged, below the
- * limit, known types). For tests and for asserts after a change; O(ranges). */
+/* The first invariant that the map does not keep (sorted, disjoint, whole pages,
+ * merged, below the limit, known types), in words about ranges[*index]; NULL: it keeps
+ * them all. O(ranges). */
+const char *memmap_broken_rule(const struct memmap *map, u32 *index);
+
+/* Whether it keeps them all. For asserts and tests. */
 bool memmap_verify(const struct memmap *map);
 
 #endif

@@ -52,6 +52,7 @@
     CODE(EA, 12, "the image is not whole in memory")                                  \
     CODE(EA, 13, ".bss is not zero")                                                  \
     CODE(EA, 14, "memcpy, memset or memmove do not do their work")                    \
+    CODE(EA, 15, "the cleaned memory map breaks a rule of its own")                   \
     CODE(EX, 0, "divide error")                                                       \
     CODE(EX, 1, "debug exception")                                                    \
     CODE(EX, 3, "breakpoint")                                                         \

@@ -70,6 +70,21 @@ u32 early_phys_bits(void)
     return MIN(bits, 52u);
 }
 
+/* What a wrong map breaks comes late and looks like something else. */
+static void map_must_hold(const struct memmap *map, const char *after)
+{
+    u32 index;
+    const char *rule = memmap_broken_rule(map, &index);
+    const struct memmap_range *range = &map->ranges[index];
+    if (rule)
+        early_die(
+            EA_MAP_RULE,
+            "the memory map is wrong after %s: range %u of %u, P:%#lx..%#lx of type "
+            "%u, %s",
+            after, index, map->count, range->base, range->base + range->bytes,
+            range->type, rule);
+}
+
 static void map_clean(void)
 {
     struct memmap *map = &handover.map;
@@ -80,6 +95,7 @@ static void map_clean(void)
         early_die(EA_MEMORY_MAP,
                   "the raw map of %u entries cannot be cleaned (status %d)",
                   handover.info.e820_count, status);
+    map_must_hold(map, "cleaning");
     /* The VGA and ROM hole is never RAM, whatever the firmware says; nor is what lies
      * between the end of conventional memory and it: EBDA. The recorder is ours alone,
      * and uncached. */
@@ -90,6 +106,7 @@ static void map_clean(void)
         memmap_punch(map, RECORDER_PHYS, RECORDER_BYTES, E820_RESERVED) != STATUS_OK)
         early_die(EA_MEMORY_MAP, "the map of %u ranges has no room for our own",
                   map->count);
+    map_must_hold(map, "reserving our own");
     if (memmap_bytes(map, E820_USABLE) == 0)
         early_die(EA_MEMORY_MAP, "no usable memory in %u raw entries",
                   handover.info.e820_count);

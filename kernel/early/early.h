@@ -29,6 +29,7 @@ enum early_code {
     EA_IMAGE_CUT = 12,   /* the image is not whole in memory */
     EA_BSS = 13,         /* .bss is not zero */
     EA_STRING = 14,      /* memcpy, memset or memmove are wrong */
+    EA_MAP_RULE = 15,    /* the cleaned map breaks a rule of its own */
 };
 
 /* The kernel's first instruction in C. Called by stage2 as boot_info.h says; never

@@ -81,6 +81,7 @@ def broken(change, config=CONFIG, **words):
 READ_NULL = b'\x48\x8b\x04\x25\x08\0\0\0'   # MOV RAX, [8]
 POPS = b'\x41\x5d\x41\x5c'                       # POP R13, POP R12
 WAIT_OPEN = b'\xfb\xeb\xfe'                    # STI, then a loop
+TYPE_99 = b'\xc7\x47\x20\x63\0\0\0\xc3'        # MOV DWORD [map.ranges[0].type], 99; RET
 
 
 def code(name, machine_code):
@@ -311,6 +312,7 @@ EARLY = [
     Death('EA-13', 'not_zeroed', broken(bss_left_alone), recorded=False),
     Death('EA-14', 'memset', broken(lambda image: image.returns('memset')),
           recorded=False),
+    Death('EA-15', 'type', code('merge_neighbours', TYPE_99), constructed=True),
 ]
 KERNEL = [
     Death('CP-01', 'nothing', broken(lambda image: image.returns('cpu_features_read')),

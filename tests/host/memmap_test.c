@@ -549,36 +549,43 @@ static void test_lookups(void **state)
     assert_null(memmap_find(&map, 4 * P));
 }
 
-/* memmap_verify bites: each invariant broken once. */
+/* memmap_broken_rule bites: each invariant broken once, the range and the rule named. */
 static void test_verify(void **state)
 {
     static struct memmap good;
+    u32 index;
 
     (void)state;
     set(0, 0, 4 * P, E820_USABLE);
     set(1, 4 * P, 4 * P, E820_NVS);
     assert_int_equal(memmap_clean(raw, 2, 8 * P, &good), STATUS_OK);
-#define BREAK(statement)                \
-    do {                                \
-        memcpy(&map, &good, sizeof map); \
-        assert_true(memmap_verify(&map)); \
-        statement;                      \
-        assert_false(memmap_verify(&map)); \
+#define BREAK(statement, range, word)                      \
+    do {                                                   \
+        const char *rule;                                  \
+        memcpy(&map, &good, sizeof map);                   \
+        assert_true(memmap_verify(&map));                  \
+        statement;                                         \
+        assert_false(memmap_verify(&map));                 \
+        rule = memmap_broken_rule(&map, &index);           \
+        assert_non_null(rule);                             \
+        assert_non_null(strstr(rule, word));               \
+        assert_int_equal(index, range);                    \
     } while (0)
-    BREAK(map.count = MEMMAP_RANGE_MAX + 1);
-    BREAK(map.ranges[0].bytes = 0);
-    BREAK(map.ranges[0].bytes -= 1);
-    BREAK(map.ranges[0].base += 1);
-    BREAK(map.ranges[0].bytes += P);
-    BREAK(map.ranges[1].bytes += P);
-    BREAK(map.ranges[1].bytes = 0 - (u64)4 * P);
-    BREAK(map.ranges[1].base = 8 * P);
-    BREAK(map.ranges[1].type = E820_USABLE);
-    BREAK(map.ranges[1].type = 6);
-    BREAK(map.ranges[1].type = 0);
-    BREAK(map.ranges[1].flags = 2);
-    BREAK(map.phys_limit = 7 * P);
-    BREAK(map.ranges[1].base = 16 * P);
+    BREAK(map.count = MEMMAP_RANGE_MAX + 1, 0, "room");
+    BREAK(map.ranges[0].bytes = 0, 0, "empty");
+    BREAK(map.ranges[0].bytes -= 1, 0, "whole pages");
+    BREAK(map.ranges[0].base += 1, 0, "whole pages");
+    BREAK(map.ranges[0].bytes += P, 1, "overlaps");
+    BREAK(map.ranges[1] = map.ranges[0], 1, "overlaps");
+    BREAK(map.ranges[1].bytes += P, 1, "limit");
+    BREAK(map.ranges[1].bytes = 0 - (u64)4 * P, 1, "limit");
+    BREAK(map.ranges[1].base = 8 * P, 1, "limit");
+    BREAK(map.ranges[1].type = E820_USABLE, 1, "one with");
+    BREAK(map.ranges[1].type = 6, 1, "type");
+    BREAK(map.ranges[1].type = 0, 1, "type");
+    BREAK(map.ranges[1].flags = 2, 1, "origin");
+    BREAK(map.phys_limit = 7 * P, 1, "limit");
+    BREAK(map.ranges[1].base = 16 * P, 1, "limit");
 #undef BREAK
     for (u32 i = 0; i < MEMMAP_RANGE_MAX; i++)
         map.ranges[i] = (struct memmap_range){(u64)i * P, P, E820_USABLE + i % 2, 0};
