@@ -8,7 +8,7 @@
 %include "stage2/stage2.inc"
 
 extern stage2_head, disk_read_proven, body_copy, text_disk
-extern crc_found, crc_wanted, disk_lba
+extern crc_found, crc_wanted
 
 section .head
 bits 32
@@ -22,7 +22,7 @@ body_load:
         jc      .damaged
         inc     byte [body_copy]
         mov     ecx, 1
-        mov     edx, [disk_lba]
+        mov     edx, DISK_PARTITION + DISK_STAGE2_BODY
         quirk   QUIRK_BODY_SECOND
 .proven:
         mov     esi, BOUNCE_PHYS

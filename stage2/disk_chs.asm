@@ -9,7 +9,7 @@
 %include "stage2/stage2.inc"
 
 extern disk_bios, gate_clear, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_es
-extern chs_sectors, chs_heads, disk_count, disk_done, disk_dest, disk_lba, disk_write
+extern chs_sectors, chs_heads, disk_count, disk_done, disk_dest, disk_lba, disk_base, disk_write
 
 %define CYLINDER_END    1024
 
@@ -50,6 +50,7 @@ chs_read:
         cmp     dword [chs_sectors], 0
         je      .beyond
         mov     eax, [disk_lba]
+        sub     eax, [disk_base]
         xor     edx, edx
         div     dword [chs_sectors]
         mov     ecx, edx                        ; ECX = sector less one

@@ -8,7 +8,7 @@
 
 extern gate_clear, gate_eax, gate_ebx, gate_ecx, gate_edx, gate_esi, gate_flags
 extern disk_packet, disk_drive, disk_edd, disk_has_edd, disk_function, disk_status, int13_calls
-extern disk_count, disk_done, disk_dest, disk_lba, disk_write
+extern disk_count, disk_done, disk_dest, disk_lba, disk_base, disk_write
 
 section .head
 bits 32
@@ -73,6 +73,7 @@ edd_read:
         mov     ax, [disk_dest]
         stosd
         mov     eax, [disk_lba]
+        sub     eax, [disk_base]
         stosd
         xor     eax, eax
         push    byte 5

@@ -6,7 +6,8 @@
 
 %include "stage2/stage2.inc"
 
-extern disk_read, disk_limit_full, disk_limit, crc32c, crc_found, crc_wanted
+extern disk_read, disk_place, disk_limit_full, disk_limit, disk_offset, crc32c, crc_found
+extern crc_wanted
 
 %define TRIES_PROVEN    3                       ; of a wrong checksum
 
@@ -15,7 +16,8 @@ bits 32
 
 ; Read and prove. In: as disk_read, EDX = CRC-32C wanted. A wrong sum is read again with an eighth
 ; of the size, then sector by sector, three times at least. Out: CF = 1: impossible; crc_found = the
-; sum, or 0 when the read itself failed.
+; sum, or 0 when the read itself failed. disk_lba and disk_count are then all of it, or where the
+; read failed.
 global disk_read_proven
 disk_read_proven:
         pushad
@@ -35,7 +37,7 @@ disk_read_proven:
         push    ecx
         push    edx
         mov     ecx, [disk_limit]
-        mov     edx, eax
+        mov     edx, [disk_offset]
         quirk   QUIRK_READ_DAMAGED
         mov     edx, ecx
         shr     ecx, 3
@@ -50,9 +52,10 @@ disk_read_proven:
         test    ebp, ebp
         jg      .try
         call    disk_limit_full
+        call    disk_place                      ; all of it, for text_disk: the calls went past it
         jmp     .failed
 .unread:
-        mov     dword [crc_found], 0
+        and     dword [crc_found], 0
 .failed:
         popad
         stc

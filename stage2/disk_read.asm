@@ -16,7 +16,7 @@
 extern edd_probe, edd_read, chs_init, chs_read, disk_reset, wait_ticks
 extern disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
 extern disk_timeouts, disk_drive, disk_edd, disk_has_edd, disk_quick, disk_offset
-extern sector_shift, base_marker, int13_sectors, chs_sectors
+extern sector_shift, disk_base, int13_sectors, chs_sectors
 extern disk_write, safe_mode, chs_heads, disk_mark, int13_calls
 
 %define MARK_NOISE      0xA6C1E73D              ; no small number, and another one each call
@@ -34,7 +34,6 @@ disk_use:
         mov     [disk_drive], al
         mov     dword [chs_sectors], 0
         mov     byte [sector_shift], 9
-        mov     byte [base_marker], 0
         call    edd_probe
         cmp     byte [disk_edd], 0
         jne     disk_limit_full
@@ -61,19 +60,19 @@ disk_limit_full:
         pop     eax
         ret
 
-; Read. In: EAX = byte offset in the image, ECX = bytes (rounded up to sectors), EDI = where.
-; Out: CF = 1: impossible, after all tries.
-global disk_read
-disk_read:
-        pushad
-        mov     [disk_offset], eax
-; Firmware that adds the partition's start to every LBA gets it subtracted here.
-        cmp     byte [base_marker], 0
-        je      .base
+; Where bytes lie on the disk. In: EAX = byte offset in the image, ECX = bytes. Out: disk_offset,
+; disk_lba, disk_count and EBX = sectors, the last one whole. Clobbers EAX, ECX, EDX.
+; What lies before the partition is out of reach where the firmware adds the partition's start: its
+; second copy is meant, which lies as far behind that.
+global disk_place
+disk_place:
+        cmp     dword [disk_base], 0
+        je      .reach
         cmp     eax, DISK_PARTITION
-        jb      .base
-        sub     eax, DISK_PARTITION
-.base:  mov     ebx, ecx
+        jae     .reach
+        add     eax, DISK_PARTITION
+.reach: mov     [disk_offset], eax
+        mov     ebx, ecx
         mov     cl, [sector_shift]
         shr     eax, cl
         mov     [disk_lba], eax
@@ -82,12 +81,21 @@ disk_read:
         shl     edx, cl
         lea     ebx, [ebx + edx - 1]
         shr     ebx, cl
+        mov     [disk_count], ebx
+        ret
+
+; Read. In: EAX = byte offset in the image, ECX = bytes (rounded up to sectors), EDI = where.
+; Out: CF = 1: impossible, after all tries.
+global disk_read
+disk_read:
+        pushad
+        call    disk_place
         mov     [disk_left], ebx
         mov     [disk_dest], edi
         xor     eax, eax
         mov     [disk_tries], eax
-        mov     [disk_here], eax
         mov     [disk_timeouts], eax
+.fresh: mov     dword [disk_here], 0
 
 ; As much as remains, the limit allows and fits before the next 64 KiB line.
 .next:  mov     eax, [disk_left]
@@ -164,8 +172,7 @@ disk_read:
         add     [disk_lba], ebx
         sub     [disk_left], ebx
         add     [int13_sectors], ebx
-        mov     dword [disk_here], 0
-        jmp     .next
+        jmp     .fresh
 .empty: mov     ecx, ebx
         quirk   QUIRK_READ_EMPTY
         jmp     .failed
@@ -215,10 +222,9 @@ disk_read:
         jbe     .method
         shr     ebx, 1
         mov     [disk_limit], ebx
-        mov     dword [disk_here], 0
         mov     ecx, ebx
         quirk   QUIRK_READ_HALVED
-        jmp     .next
+        jmp     .fresh
 ; The other method, once. Never for a write: an unproven geometry could hit other sectors.
 .method:
         mov     al, [disk_edd]
@@ -229,8 +235,7 @@ disk_read:
         mov     byte [disk_edd], 0
         quirk   QUIRK_EDD_DROPPED
         call    disk_limit_full
-        mov     dword [disk_here], 0
-        jmp     .next
+        jmp     .fresh
 ; Nothing helped. The next read starts with the best method again.
 .lost:  mov     al, [disk_has_edd]
         mov     [disk_edd], al

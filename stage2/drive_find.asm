@@ -3,12 +3,14 @@
 ; Which drive is ours, how long its sectors are, and whether the BIOS shows the whole disk.
 ; DL is a claim, the UUID in LBA 0 is proof.
 ;
-; Mode: protected. Out: disk_drive, sector_bytes, sector_shift, base_marker. Clobbers everything.
+; Mode: protected. Out: disk_drive, sector_bytes, sector_shift, base_marker, disk_base. Clobbers
+; everything.
 
 %include "stage2/stage2.inc"
 
 extern stage2_head, disk_use, disk_read, disk_limit_full
 extern text_disk, disk_drive, drive_given, disk_quick, sector_bytes, sector_shift, base_marker
+extern disk_base, disk_lba
 
 %define BDA_DRIVE_COUNT 0x475
 %define FIRST_DRIVE     0x80
@@ -40,6 +42,7 @@ drive_find:
         inc     al
         dec     bl
         jnz     .probe
+        and     dword [disk_lba], 0             ; read or not, that one was meant
         die     LOADER_DRIVE_LOST, "no drive carries this image's UUID: DL=", {1, drive_given}, \
                 " drives=", {1, BDA_DRIVE_COUNT}, " last", {TEXT_SUB, text_disk}
 
@@ -56,19 +59,25 @@ drive_find:
 ; The marker is not covered by a checksum. It tells the truth if the kernel is where it would be
 ; with the partition's start added by the BIOS; nothing lies there otherwise.
         mov     eax, DISK_PAYLOAD - DISK_PARTITION
-        mov     ecx, 4
+        push    byte 4
+        pop     ecx
         mov     edi, BOUNCE_PHYS
         call    disk_read
         cmp     dword [edi], ELF_MAGIC
         jne     .sector
         inc     byte [base_marker]
-        xor     ecx, ecx
         mov     edx, DISK_PARTITION
+        mov     cl, [sector_shift]
+        mov     eax, edx
+        shr     eax, cl
+        mov     [disk_base], eax
+        xor     ecx, ecx
         quirk   QUIRK_BASE_SHIFTED
 .sector:
         mov     ecx, [sector_bytes]
         cmp     ecx, 512
         je      .end
+        xor     edx, edx
         quirk   QUIRK_SECTOR_BYTES
 .end:   ret
 
@@ -91,7 +100,8 @@ drive_try:
         jne     .end
         mov     esi, BOUNCE_PHYS + MBR_UUID
         mov     edi, stage2_head + stage2_head_uuid
-        mov     ecx, 4
+        push    byte 4
+        pop     ecx
         repe cmpsd
         jne     .end
 

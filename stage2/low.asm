@@ -40,11 +40,12 @@ gate_cr0:               resd 1
 
 ; Disk: position and facts of the read engine.
 global disk_lba, disk_left, disk_dest, disk_count, disk_done, disk_limit, disk_tries, disk_here
-global disk_timeouts, disk_function, disk_status, disk_drive, disk_edd, disk_has_edd
+global disk_base, disk_timeouts, disk_function, disk_status, disk_drive, disk_edd, disk_has_edd
 global sector_bytes, sector_shift, base_marker, drive_given, int13_calls, int13_sectors
 global chs_sectors, chs_heads, disk_quick, crc_found, crc_wanted, disk_offset, disk_write
 global safe_mode, disk_mark, stage1_left
-disk_lba:               resq 1          ; 64 bits for the packet; the upper half stays 0
+disk_lba:               resd 1          ; on the disk: of the call in progress, or what was damaged
+disk_base:              resd 1          ; sectors that the firmware adds to each LBA by itself
 disk_offset:            resd 1          ; byte offset asked for, of the read in progress
 disk_left:              resd 1          ; sectors
 disk_dest:              resd 1

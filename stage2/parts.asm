@@ -7,9 +7,9 @@
 
 %include "stage2/stage2.inc"
 
-extern disk_read, crc32c, text_disk, stage2_head
+extern disk_read, disk_place, crc32c, text_disk, stage2_head
 extern chs_heads, chs_guess_lost, facts_take, report_facts
-extern config_status, config_bytes, manifest_copy, disk_lba
+extern config_status, config_bytes, manifest_copy
 
 %define CONFIG_AT       BOUNCE_PHYS
 %define MANIFEST_AT     (BOUNCE_PHYS + DISK_MANIFEST - DISK_CONFIG)
@@ -40,11 +40,12 @@ parts_load:
         cmp     byte [manifest_copy], CONFIG_NONE
         je      .no_manifest
         mov     ecx, 1
-        mov     edx, [disk_lba]
         cmp     byte [manifest_copy], 0
         je      .config
+        mov     edx, DISK_PARTITION + DISK_MANIFEST
         quirk   QUIRK_MANIFEST_SECOND
 .config:
+        mov     edx, DISK_PARTITION + DISK_CONFIG
         cmp     dword [config_status], CONFIG_SECOND_COPY
         jb      .done
         ja      .defaults
@@ -52,6 +53,7 @@ parts_load:
         jmp     .done
 .defaults:
         mov     dword [config_status], CONFIG_DEFAULTS
+        inc     ecx
         quirk   QUIRK_CONFIG_DEFAULTS
 .done:  jmp     manifest_check
 
@@ -127,20 +129,20 @@ manifest_take:
         cmp     byte [manifest_copy], CONFIG_NONE
         jne     .end
         cmp     dword [MANIFEST_AT + manifest_head_magic], MANIFEST_MAGIC & 0xFFFFFFFF
-        jne     .end
+        jne     .bad
         cmp     dword [MANIFEST_AT + manifest_head_magic + 4], MANIFEST_MAGIC >> 32
-        jne     .end
+        jne     .bad
         mov     ecx, [MANIFEST_AT + manifest_head_manifest_bytes]
         cmp     ecx, sizeof_manifest_head
-        jb      .end
+        jb      .bad
         cmp     ecx, MANIFEST_BYTES
-        ja      .end
+        ja      .bad
         xor     edx, edx
         xchg    edx, [MANIFEST_AT + manifest_head_crc32c]
         mov     esi, MANIFEST_AT
         call    crc32c
         cmp     eax, edx
-        jne     .end
+        jne     .bad
         mov     edi, MANIFEST_PHYS
         rep movsb
         cmp     dword [MANIFEST_PHYS + manifest_head_version], DISK_FORMAT_VERSION
@@ -153,6 +155,12 @@ manifest_take:
         mov     [manifest_copy], bl
 .end:   popad
         ret
+; All of it becomes the place that text_disk names, unless a later read fails.
+.bad:   imul    eax, ebx, DISK_PARTITION
+        add     eax, DISK_MANIFEST
+        mov     ecx, MANIFEST_BYTES
+        call    disk_place
+        jmp     .end
 .mixed: mov     byte [manifest_mixed], 1
         popad
         ret

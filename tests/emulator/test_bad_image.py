@@ -2,6 +2,7 @@
 """Damaged images: cut short, one flipped bit anywhere. What has a second copy is
 repaired and says so; what has none is a named death. Nothing damaged ever runs.
 """
+import re
 import shutil
 import struct
 
@@ -102,6 +103,61 @@ def test_payload(kind, place, victim, rubbish):
     flip(victim, hit['disk_offset'] + int((hit['bytes'] - 1) * place), 7)
     line = dies(victim, rubbish, 'L-33', 'damaged on disk')
     assert 'expected=' in line and 'found=' in line
+
+
+# --- the place that is named: all of the unit that its checksum covers
+
+DISKS = [('ide', 512), ('nvme4k', 4096), ('zip', 512)]    # zip: started as a partition
+
+
+def named(line, sector_bytes):
+    """(first byte, bytes) on the disk, of an error line."""
+    lba, count = re.search(r' LBA=([0-9A-F]{8}) count=([0-9A-F]{2}) ', line).groups()
+    return int(lba, 16) * sector_bytes, int(count, 16) * sector_bytes
+
+
+@pytest.mark.parametrize('disk, sector_bytes', DISKS, ids=lambda word: str(word))
+@pytest.mark.parametrize('chunk, inside', [(0, 0), (2, 0x7FFF)])
+def test_place_of_a_chunk(chunk, inside, disk, sector_bytes, victim, rubbish):
+    begin = entry(victim, 1)['disk_offset'] + chunk * L['CHUNK_BYTES']
+    flip(victim, begin + inside)
+    line = dies(victim, rubbish, 'L-33', f'byte={begin:08X}', disk)
+    assert named(line, sector_bytes) == (begin, L['CHUNK_BYTES'])
+
+
+@pytest.mark.parametrize('disk, sector_bytes', DISKS, ids=lambda word: str(word))
+def test_place_of_the_last_chunk(disk, sector_bytes, victim, rubbish):
+    """Shorter than others: to the end of its last sector."""
+    last = entry(victim, 3)
+    begin = last['disk_offset'] + last['bytes'] // L['CHUNK_BYTES'] * L['CHUNK_BYTES']
+    end = last['disk_offset'] + last['bytes']
+    flip(victim, end - 1)
+    line = dies(victim, rubbish, 'L-33', f'byte={begin:08X}', disk)
+    assert named(line, sector_bytes) == (begin, end - begin + -end % sector_bytes)
+
+
+@pytest.mark.parametrize('disk, sector_bytes', DISKS, ids=lambda word: str(word))
+@pytest.mark.parametrize('part, code, count', [
+    ('DISK_STAGE2_BODY', 'L-01', None), ('DISK_MANIFEST', 'L-30', L['MANIFEST_BYTES'])])
+def test_place_of_a_second_copy(part, code, count, disk, sector_bytes, victim, rubbish):
+    """Both are damaged: the second is the one that was tried last."""
+    if not count:
+        count = HEAD.unpack(open(victim, 'rb').read()[L['DISK_STAGE2_HEAD']:])['body_bytes']
+        count += -count % sector_bytes
+    for base in BASES:
+        flip(victim, base + L[part] + 77)
+    assert named(dies(victim, rubbish, code, '', disk), sector_bytes) == (
+        SECOND + L[part], count)
+
+
+def test_place_where_a_read_stops(victim, rubbish):
+    """No checksum: the sector that cannot be read, not the chunk it belongs to."""
+    sector = L['DISK_PAYLOAD'] // 512 + 16
+    setup = Setup(victim, mem='64M', rubbish=True, faults=(
+        {'event': 'none', 'iotype': 'read', 'sector': sector, 'errno': 5},))
+    with Qemu(setup, wall=90, cpu_seconds=40, rubbish_folder=rubbish) as vm:
+        line = check_death(vm, 'L-07')
+    assert named(line, 512) == (sector * 512, 512)
 
 
 def test_manifest_first_copy(victim, rubbish):
