@@ -203,9 +203,12 @@ void report_loader(void)
               info->quirk_count + info->quirks_lost == 1 ? "" : "s");
     for (u32 i = 0; i < info->quirk_count; i++) {
         const struct quirk *quirk = &handover.quirks[i];
-        log_print("  %s (function %02X, status %02X, count %u, at %lx)\n",
-                  quirk_name(quirk->code), quirk->function, quirk->status, quirk->count,
-                  quirk->lba);
+        const char *unit = quirk_at(quirk->code);
+        log_print("  %s (function %02X, status %02X, count %u",
+                  quirk_name(quirk->code), quirk->function, quirk->status, quirk->count);
+        if (*unit)
+            log_print(", %s %#lx", unit, quirk->at);
+        log_print(")\n");
     }
 }
 

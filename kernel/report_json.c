@@ -138,9 +138,9 @@ static void put_loader(void)
     for (u32 i = 0; i < info->quirk_count; i++) {
         const struct quirk *quirk = &handover.quirks[i];
         put("%s{\"code\":%u,\"name\":\"%s\",\"function\":%u,\"status\":%u,\"count\":%u,"
-            "\"lba\":%lu}",
+            "\"at\":%lu,\"unit\":\"%s\"}",
             comma(i), quirk->code, quirk_name(quirk->code), quirk->function,
-            quirk->status, quirk->count, quirk->lba);
+            quirk->status, quirk->count, quirk->at, quirk_at(quirk->code));
     }
     put("]}");
 }

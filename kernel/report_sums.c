@@ -99,3 +99,40 @@ const char *quirk_name(u32 code)
     };
     return code < ARRAY_COUNT(names) && names[code] ? names[code] : "unknown quirk";
 }
+
+const char *quirk_at(u32 code)
+{
+    enum { NOTHING, LBA, BYTE, ADDRESS, DRIVE, CALL, BX, SECTORS, ENTRIES };
+    static const char words[][8] = {
+        "", "LBA", "byte", "address", "drive", "call", "BX", "sectors", "entries",
+    };
+    static const u8 units[] = {
+        [QUIRK_DRIVE_REPAIRED] = DRIVE,
+        [QUIRK_BASE_SHIFTED] = BYTE,
+        [QUIRK_NO_EDD] = DRIVE,
+        [QUIRK_EDD_DROPPED] = LBA,
+        [QUIRK_READ_RETRIED] = LBA,
+        [QUIRK_READ_HALVED] = LBA,
+        [QUIRK_READ_SHORT] = LBA,
+        [QUIRK_READ_SUSPECT] = LBA,
+        [QUIRK_READ_DAMAGED] = BYTE,
+        [QUIRK_BODY_SECOND] = BYTE,
+        [QUIRK_MANIFEST_SECOND] = BYTE,
+        [QUIRK_CONFIG_SECOND] = BYTE,
+        [QUIRK_CONFIG_DEFAULTS] = BYTE,
+        [QUIRK_RECORDER_UNSAVED] = BYTE,
+        [QUIRK_NO_GEOMETRY] = SECTORS,
+        [QUIRK_READ_EMPTY] = LBA,
+        [QUIRK_E801_FAILED] = BX,
+        [QUIRK_LOW_TOP_INSANE] = ADDRESS,
+        [QUIRK_LOW_TOP_DISAGREES] = ADDRESS,
+        [QUIRK_MAP_SMALL] = ENTRIES,
+        [QUIRK_HEAD_SECOND] = BYTE,
+        [QUIRK_CALL_REGISTERS] = CALL,
+        [QUIRK_CALL_FLAGS] = CALL,
+        [QUIRK_CALL_TABLES] = CALL,
+        [QUIRK_HEAD_RETRIED] = BYTE,
+        [QUIRK_LOW_TOP_MOVED] = ADDRESS,
+    };
+    return words[code < ARRAY_COUNT(units) ? units[code] : NOTHING];
+}

@@ -21,5 +21,7 @@ u64 report_allocatable_bytes(const struct pmm_stats *stats);
 const char *milestone_name(u32 milestone);
 /* The name of a loader quirk (QUIRK_...), "unknown quirk" otherwise. */
 const char *quirk_name(u32 code);
+/* What its `at` is: a word of loader_codes.h; "" where it is nothing. */
+const char *quirk_at(u32 code);
 
 #endif

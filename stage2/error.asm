@@ -68,7 +68,7 @@ text_newline:
         text    `\r\n`
 
 ; One anomaly into the ring; the oldest are kept. In: code on the stack (removed), ECX = count,
-; EDX = LBA or address. Keeps everything, flags too.
+; EDX = at. Keeps everything, flags too.
 global quirk_note
 quirk_note:
         pushfd
@@ -84,8 +84,8 @@ quirk_note:
         mov     eax, [esp + 40]
         mov     [edi + quirk_code], ax
         mov     [edi + quirk_count], ecx
-        mov     [edi + quirk_lba], edx
-        mov     dword [edi + quirk_lba + 4], 0
+        mov     [edi + quirk_at], edx
+        mov     dword [edi + quirk_at + 4], 0
         xor     ecx, ecx
         cmp     al, QUIRK_LAST_DISK
         ja      .plain

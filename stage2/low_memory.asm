@@ -43,6 +43,7 @@ low_memory_read:
         inc     ecx
         mov     eax, esi
         shl     eax, 4
+        mov     edx, eax
         cmp     esi, EBDA_LOWEST
         jb      .insane_ebda
         cmp     esi, EBDA_HIGHEST
@@ -50,7 +51,6 @@ low_memory_read:
         call    .lower
         jmp     .known
 .insane_ebda:
-        mov     edx, esi
         quirk   QUIRK_LOW_TOP_INSANE
 .known: cmp     edi, ebp
         jae     .agree
@@ -61,11 +61,12 @@ low_memory_read:
         ret
 
 .kib:   mov     edx, eax
+        shl     edx, 10
         cmp     eax, KIB_LOWEST
         jb      .insane
         cmp     eax, KIB_HIGHEST
         ja      .insane
-        shl     eax, 10
+        mov     eax, edx
 .lower: cmp     eax, ebp
         jbe     .above
         mov     ebp, eax

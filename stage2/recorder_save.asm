@@ -9,7 +9,7 @@
 %include "stage2/stage2.inc"
 
 extern disk_read, disk_write, disk_edd, base_marker, chs_guessed
-extern config_bytes, last_boot_unread, previous_bank, disk_lba, disk_limit
+extern config_bytes, last_boot_unread, previous_bank, disk_limit
 
 section .body
 bits 32
@@ -69,14 +69,14 @@ recorder_save:
         jmp     .done
 .failed:
         mov     ecx, RECORDER_BANK_BYTES
-        mov     edx, [disk_lba]
+        mov     edx, ebx                        ; in the slot, the bank that failed
         quirk   QUIRK_RECORDER_UNSAVED
 ; Reads go on as if nothing had happened.
 .done:  pop     dword [disk_limit]
 .end:   ret
 .guessed:
         xor     ecx, ecx
-        xor     edx, edx
+        mov     edx, DISK_RECORDER
         quirk   QUIRK_RECORDER_UNSAVED
         ret
 

@@ -76,7 +76,7 @@ static void boot_info_offsets(void)
     FIELD(quirk, function);
     FIELD(quirk, status);
     FIELD(quirk, count);
-    FIELD(quirk, lba);
+    FIELD(quirk, at);
 }
 
 static void disk_offsets(void)

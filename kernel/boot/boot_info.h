@@ -61,7 +61,7 @@ struct quirk {
     u8 function; /* AH of the BIOS call, 0 if none */
     u8 status;   /* AH it returned */
     u32 count;   /* sectors, tries or entries, as the code says */
-    u64 lba;     /* LBA or address, as the code says */
+    u64 at;      /* in the code's unit: quirk_at() names it */
 };
 
 struct boot_module {

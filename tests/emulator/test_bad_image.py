@@ -56,6 +56,13 @@ def quirk_names(loader):
     return {quirk['code'] for quirk in loader['quirks']}
 
 
+def copy_taken(loader, code):
+    """What a quirk says of the place of a second copy."""
+    quirk = next(quirk for quirk in loader['quirks'] if quirk['code'] == code)
+    assert quirk['unit'] == 'byte'
+    return quirk['at']
+
+
 def test_undamaged(victim, rubbish):
     loader, _ = boots(victim, rubbish)
     assert loader['body_copy'] == loader['manifest_copy'] == 0
@@ -68,7 +75,7 @@ def test_undamaged(victim, rubbish):
 @pytest.mark.parametrize('offset', [0, HEAD.bytes + 3, 0x700, 0xDFF])
 def test_head_first_copy(offset, victim, rubbish):
     flip(victim, L['DISK_STAGE2_HEAD'] + offset, 5)
-    assert 30 in quirk_names(boots(victim, rubbish)[0])
+    assert copy_taken(boots(victim, rubbish)[0], 30) == SECOND + L['DISK_STAGE2_HEAD']
 
 
 def test_head_both_copies(victim, rubbish):
@@ -81,7 +88,9 @@ def test_head_both_copies(victim, rubbish):
 def test_body_first_copy(offset, victim, rubbish):
     flip(victim, L['DISK_STAGE2_BODY'] + offset, 3)
     loader, _ = boots(victim, rubbish)
-    assert loader['body_copy'] == 1 and 12 in quirk_names(loader)
+    assert loader['body_copy'] == 1
+    assert copy_taken(loader, 10) == L['DISK_STAGE2_BODY']
+    assert copy_taken(loader, 12) == SECOND + L['DISK_STAGE2_BODY']
 
 
 def test_body_second_copy_is_not_needed(victim, rubbish):
@@ -142,7 +151,8 @@ def test_place_of_the_last_chunk(disk, sector_bytes, victim, rubbish):
 def test_place_of_a_second_copy(part, code, count, disk, sector_bytes, victim, rubbish):
     """Both are damaged: the second is the one that was tried last."""
     if not count:
-        count = HEAD.unpack(open(victim, 'rb').read()[L['DISK_STAGE2_HEAD']:])['body_bytes']
+        data = open(victim, 'rb').read()
+        count = HEAD.unpack(data[L['DISK_STAGE2_HEAD']:])['body_bytes']
         count += -count % sector_bytes
     for base in BASES:
         flip(victim, base + L[part] + 77)
@@ -162,8 +172,11 @@ def test_place_where_a_read_stops(victim, rubbish):
 
 def test_manifest_first_copy(victim, rubbish):
     flip(victim, L['DISK_MANIFEST'] + MANIFEST.bytes + 9)
-    loader, _ = boots(victim, rubbish)
-    assert loader['manifest_copy'] == 1 and 13 in quirk_names(loader)
+    loader, said = boots(victim, rubbish)
+    assert loader['manifest_copy'] == 1
+    assert copy_taken(loader, 13) == SECOND + L['DISK_MANIFEST']
+    assert ('second copy of the manifest used (function 42, status 00, count 1, '
+            'byte 0x10a000)') in said
     assert loader['config_status'] == 0
 
 
@@ -223,7 +236,8 @@ def test_manifest_that_asks_for_the_impossible(form, offset, value, victim, rubb
 def test_configuration_first_copy(victim, rubbish):
     flip(victim, L['DISK_CONFIG'] + 17)
     loader, _ = boots(victim, rubbish)
-    assert loader['config_status'] == 1 and 14 in quirk_names(loader)
+    assert loader['config_status'] == 1 and quirk_names(loader) == {14}
+    assert copy_taken(loader, 14) == SECOND + L['DISK_CONFIG']
 
 
 def test_configuration_both_copies(victim, rubbish):
@@ -233,6 +247,7 @@ def test_configuration_both_copies(victim, rubbish):
     loader, said = boots(victim, rubbish)
     assert loader is None
     assert DEFAULTS in said
+    assert 'defaults used (function 42, status 00, count 2, byte 0x109000)' in said
 
 
 @pytest.mark.parametrize('text_bytes', [CONFIG_TEXT_MAX + 1, 0xFFFFFFFF])

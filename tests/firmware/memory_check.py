@@ -22,7 +22,7 @@ def check_words(case, facts):
     assert (loader['int12_kib'], loader['bda_kib'], loader['ebda_segment']) == words
     low_top, quirks = oracle.conventional(*words)
     raw, more = oracle.raw_map(case.says, low_top)
-    found = [(q['code'], q['count'], q['lba']) for q in loader['quirks']
+    found = [(q['code'], q['count'], q['at']) for q in loader['quirks']
              if oracle.E820_FAILED <= q['code'] <= oracle.MAP_SMALL]
     assert found == quirks + more, (found, quirks + more)
     entries = [entry[:3] for entry in raw]

@@ -97,11 +97,11 @@ def entry_notes(base, count, kind, limit):
 
 def conventional(int12_kib, bda_kib, ebda_segment):
     """(end of conventional memory by the BIOS' three words, the quirks noted)."""
-    words = ((1, int12_kib, 64 <= int12_kib <= 640, int12_kib * 1024),
-             (2, bda_kib, 64 <= bda_kib <= 640, bda_kib * 1024),
-             (3, ebda_segment, 0x4000 <= ebda_segment <= 0x9FFF, ebda_segment * 16))
-    quirks = [(INSANE, number, value) for number, value, sane, _ in words if not sane]
-    sane = [end for _, _, is_sane, end in words if is_sane]
+    words = ((1, 64 <= int12_kib <= 640, int12_kib * 1024),
+             (2, 64 <= bda_kib <= 640, bda_kib * 1024),
+             (3, 0x4000 <= ebda_segment <= 0x9FFF, ebda_segment * 16))
+    quirks = [(INSANE, number, end) for number, sane, end in words if not sane]
+    sane = [end for _, is_sane, end in words if is_sane]
     low_top = min(sane + [VGA_HOLE])
     if sane and max(sane) > low_top:
         quirks.append((DISAGREES, 0, low_top))

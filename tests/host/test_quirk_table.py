@@ -84,8 +84,19 @@ def test_a_bad_row_is_named(row, words):
 
 def test_every_quirk_code_has_a_name():
     codes = re.findall(r'#define (QUIRK_\w+) +\d+', text_of('kernel/boot/loader_codes.h'))
-    names = re.findall(r'\[(QUIRK_\w+)\]', text_of('kernel/report_sums.c'))
+    names = re.findall(r'\[(QUIRK_\w+)\] = "', text_of('kernel/report_sums.c'))
     assert len(codes) > 30 and sorted(names) == sorted(codes)
+
+
+def test_every_quirk_has_one_unit():
+    """The word that opens the comment beside the code is the one that is printed."""
+    header = text_of('kernel/boot/loader_codes.h')
+    said = dict(re.findall(r'#define (QUIRK_\w+) +\d+ /\* (-|\w+): ', header))
+    printed = text_of('kernel/report_sums.c')
+    words = dict(re.findall(r'\[(QUIRK_\w+)\] = ([A-Z]+),', printed))
+    codes = re.findall(r'#define (QUIRK_\w+) +\d+', header)
+    assert sorted(said) == sorted(codes)
+    assert {code: unit.upper() for code, unit in said.items() if unit != '-'} == words
 
 
 def test_every_quirk_code_is_noted_somewhere():
