@@ -143,8 +143,9 @@ def test_tool_on_an_image_that_does_not_boot(tmp_path):
 
 def test_tool_stops_when_told(image, tmp_path):
     facts = str(tmp_path / 'facts.json')
-    with subprocess.Popen([sys.executable, TOOL, image, '--all', '--json', facts], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    words = [sys.executable, TOOL, image, '--all', '--json', facts]
+    with subprocess.Popen(words, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as child:
         assert child.stdout.readline()      # the others run
         child.send_signal(signal.SIGTERM)
         errors = child.communicate(timeout=120)[1]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The mini loader of tests/firmware/mini/ behind the hostile BIOS: it meets the fault of every
-scenario it takes part in, and is right, so a loader that fails one cannot blame the shim. A
-boot sector that misbehaves shows that the shim sees what is forbidden."""
+"""The mini loader of tests/firmware/mini/ behind the hostile BIOS: it meets the fault of
+every scenario it takes part in, and is right, so a loader that fails one cannot blame the
+shim. A boot sector that misbehaves shows that the shim sees what is forbidden."""
 import os
 import sys
 from dataclasses import replace

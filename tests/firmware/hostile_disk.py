@@ -126,9 +126,10 @@ def wrong_data():
                emulators=BOTH)
     yield Case('D8-twice', 'one bit of the kernel is wrong, twice', corrupt,
                says(flip(PAYLOAD + 3, times=2)), WARNS, (10,), shows=('flips a bit',))
-    yield Case('D8-one-sector', 'the same on a BIOS that reads one sector a call', corrupt,
-               says(flip(PAYLOAD + 3, times=1), Rule('FAIL', READ, 0x20, above=1)), WARNS,
-               (7, 10), shows=('flips a bit', 'fails with 20'))
+    yield Case('D8-one-sector', 'the same on a BIOS that reads one sector a call',
+               corrupt, says(flip(PAYLOAD + 3, times=1),
+                             Rule('FAIL', READ, 0x20, above=1)),
+               WARNS, (7, 10), shows=('flips a bit', 'fails with 20'))
     yield Case('D8-always', 'one bit of the kernel is always wrong', corrupt,
                says(flip(PAYLOAD + 70)), STOPS, codes=('L-33',), shows=('flips a bit',))
     yield Case('D8-head-once', "one bit of stage2's head is wrong, once", corrupt,

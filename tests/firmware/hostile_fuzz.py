@@ -5,9 +5,9 @@
                   the table stays as it is
 
 The seed starts a shift register like the one from which the shim draws its rubbish: it
-chooses the scenarios and moves each rule's first call. A combination may be more than a loader can
-survive, so it may boot or stop with a code; everything else is a defect. A seed that
-fails becomes a scenario of its own.
+chooses the scenarios and moves each rule's first call. A combination may be more than a
+loader can survive, so it may boot or stop with a code; everything else is a defect. A
+seed that fails becomes a scenario of its own.
 """
 from dataclasses import fields, replace
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Group X: images damaged on the medium, at each place that has a meaning. The firmware is
-good; the damage is one flipped bit, or zeros."""
+"""Group X: images damaged on the medium, at each place that has a meaning. The firmware
+is good; the damage is one flipped bit, or zeros."""
 from disk_format import BASES, L
 
 from hostile_case import STOPS, WARNS, Case

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a boot of Plinth must look like behind the shim: the facts it reports, the bytes it
-put into memory, the quirks it noticed."""
+"""What a boot of Plinth must look like behind the shim: the facts it reports, the bytes
+it put into memory, the quirks it noticed."""
 import disk_format as fmt
 from disk_format import L
 from elf64 import Elf

@@ -94,8 +94,8 @@ def active_partition(path):
     """The first sector of the active entry in the partition table, or 0."""
     with open(path, 'rb') as file:
         table = file.read(512)[446:510]
-    starts = [struct.unpack_from('<I', table, at + 8)[0] for at in range(0, len(table), 16)
-              if table[at] == 0x80]
+    starts = [struct.unpack_from('<I', table, at + 8)[0]
+              for at in range(0, len(table), 16) if table[at] == 0x80]
     return starts[0] if starts else 0
 
 
@@ -128,10 +128,9 @@ class Runner:
         if case.says.base_lba and self.expect:
             start = active_partition(self.image)
             if not start:
-                return Verdict(case, Outcome('not run'), [], True, 'starts the image at its '
-                               'active partition, and it has none')
-            says = replace(case.says, base_lba=start)
-            case = replace(case, says=says)
+                return Verdict(case, Outcome('not run'), [], True,
+                               'starts the active partition, and the image has none')
+            case = replace(case, says=replace(case.says, base_lba=start))
         scratch = tempfile.mkdtemp(dir=self.folder)
         try:
             image = self._damaged(case, scratch)

@@ -22,11 +22,15 @@ def check_words(case, facts):
     assert (loader['int12_kib'], loader['bda_kib'], loader['ebda_segment']) == words
     low_top, quirks = oracle.conventional(*words)
     raw, more = oracle.raw_map(case.says, low_top)
-    found = [(q['code'], q['count'], q['at']) for q in loader['quirks']
-             if oracle.E820_FAILED <= q['code'] <= oracle.MAP_SMALL]
-    assert found == quirks + more, (found, quirks + more)
     entries = [entry[:3] for entry in raw]
-    assert loader['low_top'] == oracle.low_top_by_map(low_top, entries)
+    low_top, moved = oracle.low_top_taken(case.says.rules, words,
+                                          oracle.low_top_by_map(low_top, entries))
+    wanted = quirks + more + moved
+    found = [(q['code'], q['count'], q['at']) for q in loader['quirks']
+             if oracle.E820_FAILED <= q['code'] <= oracle.MAP_SMALL
+             or q['code'] == oracle.MOVED]
+    assert found == wanted, (found, wanted)
+    assert loader['low_top'] == low_top
     return raw, entries
 
 

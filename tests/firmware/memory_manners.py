@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Manners of E820h, E801h and 88h, apart from what the maps say: registers that do not come
-back, continuation values, sizes, buffers, ends."""
+"""Manners of E820h, E801h and 88h, apart from what the maps say: registers that do not
+come back, continuation values, sizes, buffers, ends."""
 from memory_scenarios import HONEST, LOW, MIB, ROM, USABLE, Case, served, unaligned
 from shim import END_BY_CF, END_NEVER, SOFT
 

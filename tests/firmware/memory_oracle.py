@@ -21,7 +21,7 @@ E820_MAX = 1024
 
 SOURCE_E820, SOURCE_E801, SOURCE_88 = 1, 2, 3
 E820_FAILED, E820_CF_END, E820_ENDLESS, E801_FAILED = 22, 23, 24, 25
-INSANE, DISAGREES, MAP_SMALL = 26, 27, 28
+INSANE, DISAGREES, MAP_SMALL, MOVED = 26, 27, 28, 36
 # MEMMAP_... bits of a raw entry's notes that follow from the entry alone.
 ZERO_LENGTH, WRAPPED, ABOVE_LIMIT, UNKNOWN_TYPE = 2, 4, 8, 16
 ENTRY_NOTES = ZERO_LENGTH | WRAPPED | ABOVE_LIMIT | UNKNOWN_TYPE
@@ -113,6 +113,15 @@ def low_top_by_map(low_top, entries):
     lower = [floor(base) for base, count, kind in entries
              if count and kind != USABLE and ceil(base + count) > PAGE]
     return min([low_top] + lower)
+
+
+def low_top_taken(rules, words, low_top):
+    """(end of conventional memory after calls that took some, the quirk noted)."""
+    _, bda_kib, ebda_segment = words
+    ends = [end for rule in rules if rule.kind == 'TAKE'
+            for end in ((bda_kib - rule.a) * 1024, (ebda_segment - rule.b) * 16)]
+    after = min([low_top] + ends)
+    return after, [(MOVED, 0, after)] * (after < low_top)
 
 
 def below_4g(entries):

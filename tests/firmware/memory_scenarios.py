@@ -8,8 +8,10 @@ import itertools
 import random
 from dataclasses import dataclass
 
-from memory_oracle import (ACPI, BAD, GIB, MIB, NVS, PAGE, PERSISTENT, RESERVED, USABLE)
-from shim import END_BY_CF, END_BY_EBX, REFUSE, SHIM_KIB, TABLE_MAX, Scenario
+from disk_format import L
+from memory_oracle import (ACPI, BAD, GIB, MIB, MOVED, NVS, PAGE, PERSISTENT, RESERVED,
+                           USABLE)
+from shim import END_BY_CF, END_BY_EBX, REFUSE, SHIM_KIB, TABLE_MAX, Rule, Scenario
 
 KIB = 1024
 # Where the shim leaves the top of conventional memory: 639 KiB less its own.
@@ -174,6 +176,11 @@ def ebda_cases():
             ('usable_everywhere', blind, {})):
         rest = [] if entries is blind else [(MIB, PLAY_END - MIB, USABLE)]
         yield Case(name, served(entries + rest + ROM, **words))
+    # A call takes some while the kernel is loaded, of what the map calls usable.
+    for name, kib, paragraphs in (
+            ('call_lowers_bda', 5, 0), ('call_lowers_ebda', 0, 0x3000)):
+        take = Rule('TAKE', a=kib, b=paragraphs, lba=L['DISK_PAYLOAD'] // 512, times=1)
+        yield Case(name, served(blind + ROM, rules=(take,)), quirks=(MOVED,))
 
 
 def list_cases():

@@ -32,7 +32,7 @@ ANY, READ = 0xFE, 0xFF
 ALWAYS = 0xFFFF
 EVERYWHERE = 0xFFFFFFFF
 KINDS = ('FAIL', 'STICK', 'SHORT', 'SHIFT', 'MASK', 'SLOW', 'HANG',
-         'FLIP', 'STATUS', 'ANSWER', 'SPOIL', 'FACTS')
+         'FLIP', 'STATUS', 'ANSWER', 'SPOIL', 'FACTS', 'TAKE')
 SPOILS = {name: 1 << bit for bit, name in enumerate((
     'UPPER', 'LOW', 'SEGMENTS', 'FLAGS', 'LIMITS', 'A20', 'PACKET', 'COUNT', 'STACK',
     'DX', 'AX'))}
@@ -81,10 +81,11 @@ class Rule:
     on, `times` times. Reads match if they touch [lba, lba_end), count more than `above`
     sectors and, unless `buffer` is 0, have a buffer that lies so. `a`, `b` are the
     kind's:
-      FAIL, STICK  status              SHIFT  sectors to add     FLIP    byte in the sector
+      FAIL, STICK  status              SHIFT  sectors to add     FLIP    byte in sector
       SHORT  sectors, SHORT_... bits   MASK   bits kept          STATUS  AH, CF in bit 8
       SLOW   interrupts to wait for    ANSWER BX, CX             SPOIL   SPOILS bits
       FACTS  index in FACTS, value     HANG   -
+      TAKE   KiB off 40:13h, paragraphs off 40:0Eh
     """
     kind: str
     fn: int = READ

@@ -4,10 +4,10 @@
 
   treatments.py [--build build] [--list] [NAME ...]
 
-Each treatment is a change of the loader's source that leaves it whole but for one thing it
-does about bad firmware. It is made in a copy of the tree, built there, booted on good
-firmware, where nothing may be missed, and behind the hostile BIOS, where its scenario must
-fail. A treatment whose scenario still holds is not proved by it.
+Each treatment is a change of the loader's source that leaves it whole but for one thing
+it does about bad firmware. It is made in a copy of the tree, built there, booted on good
+firmware, where nothing may be missed, and behind the hostile BIOS, where its scenario
+must fail. A treatment whose scenario still holds is not proved by it.
 Exit: 0 every scenario failed as it should, 1 one did not, 2 wrong call.
 """
 import argparse
@@ -45,6 +45,15 @@ class Treatment:
             file.write(text.replace(self.there, self.instead))
 
 
+def always(name, scenario, file, jump, *before):
+    """The treatment is a condition: without it the jump is taken each time. `before` are
+    the lines above it, where it stands in the file more than once."""
+    condition, target = jump.split()
+    lines = '\n        '.join([*before, ''])
+    return Treatment(name, scenario, file, f'{lines}{condition:8}{target}',
+                     f'{lines}jmp     {target}')
+
+
 TREATMENTS = [
     Treatment('far jump before any absolute address', 'E1-07c0', 'stage1/stage1.asm',
               'jmp     0:.here', 'jmp     short .here'),
@@ -52,38 +61,40 @@ TREATMENTS = [
               'and     dh, 0x8F', 'nop'),
     Treatment('drive 80h tried when DL is wrong', 'E5-00', 'stage1/stage1.asm',
               'mov     byte [DRIVE_USED], 0x80', 'times   5 nop'),
-    Treatment("the partition's start subtracted", 'E6-zip', 'stage2/disk_read.asm',
-              'sub     eax, DISK_PARTITION', 'sub     eax, 0'),
+    Treatment("the partition's start subtracted", 'E6-zip', 'stage2/disk_edd.asm',
+              'sub     eax, [disk_base]', 'sub     eax, 0'),
     Treatment('A20 believed by memory only', 'E7-lies', 'stage2/a20.asm',
               'cmp     eax, eax\n.end:', 'or      esp, esp\n.end:'),
-    Treatment('CHS when packet reads break', 'D1-lies', 'stage2/disk_read.asm',
-              'cmp     al, [disk_write]\n        jbe     .lost',
-              'cmp     al, [disk_write]\n        jmp     .lost'),
+    always('CHS when packet reads break', 'D1-lies', 'stage2/disk_read.asm',
+           'jbe .lost', 'cmp     al, [disk_write]'),
     Treatment('controller reset between tries', 'D3-stuck', 'stage2/disk_read.asm',
               '.again: call    disk_reset\n', '.again:\n'),
-    Treatment('smaller calls', 'D4-8-01', 'stage2/disk_read.asm',
-              'cmp     ebx, 1\n        jbe     .method',
-              'cmp     ebx, 1\n        jmp     .method'),
-    Treatment('counts below ours believed', 'D6-cf0', 'stage2/disk_read.asm',
-              'jae     .whole', 'jmp     .whole'),
+    always('smaller calls', 'D4-8-01', 'stage2/disk_read.asm',
+           'jbe .method', 'cmp     ebx, 1'),
+    always('counts below ours believed', 'D6-cf0', 'stage2/disk_read.asm', 'jae .whole'),
     Treatment('CF and AH judged together', 'D7-ah', 'stage2/disk_read.asm',
               '.clear: test    ah, ah\n        jz      .took',
               '.clear: test    ah, ah\n        jz      .took\n        jmp     .failed'),
-    Treatment('a checksum for each chunk', 'D8-once', 'stage2/disk_prove.asm',
-              'cmp     eax, edx\n        pop     eax\n        je      .good',
-              'cmp     eax, edx\n        pop     eax\n        jmp     .good'),
+    always('a checksum for each chunk', 'D8-once', 'stage2/disk_prove.asm',
+           'je .good', 'cmp     eax, edx', 'pop     eax'),
     Treatment('all flags set after each call', 'D13-flags', 'stage2/bios_gate.asm',
               'popfd', 'pop     eax'),
     Treatment('A20 tested after each call', 'D15-a20', 'stage2/a20.asm',
-              '.open:  mov     byte [a20_guard], 1', '.open:  mov     byte [a20_guard], 0'),
-    Treatment('a tick that stands still ends the wait', 'D21-frozen',
-              'stage2/disk_wait.asm', 'loop    .poll', 'jmp     .poll'),
+              '.open:  mov     byte [a20_guard], 1',
+              '.open:  mov     byte [a20_guard], 0'),
+    always('a tick that stands still ends the wait', 'D21-frozen',
+           'stage2/disk_wait.asm', 'loop .poll'),
     Treatment('E801h believed up to 3C00h', 'M2-small_e801_soft', 'stage2/memory_old.asm',
               'cmp     eax, E801_FIRST_MAX + 1', 'cmp     eax, 0x10000'),
     Treatment('E820h in circles', 'M2-circle', 'stage2/memory_map.asm',
               'je      .endless', 'je      .differs'),
     Treatment('nonsense at 40:13h ignored', 'M7-bda_0', 'stage2/low_memory.asm',
-              'cmp     eax, KIB_LOWEST\n        jb      .insane', 'cmp     eax, KIB_LOWEST'),
+              'cmp     eax, KIB_LOWEST\n        jb      .insane',
+              'cmp     eax, KIB_LOWEST'),
+    always('40:13h looked at after the last call', 'M7-call_lowers_bda',
+           'stage2/low_memory.asm', 'ja .ebda'),
+    always('40:0Eh looked at after the last call', 'M7-call_lowers_ebda',
+           'stage2/low_memory.asm', 'jb .known'),
     Treatment("second copy of stage2's head", 'X1-head', 'stage1/stage1.asm',
               'and     ch, TRIES_COPY', 'and     ch, 0'),
     Treatment("second copy of stage2's body", 'X1-body', 'stage2/body_load.asm',
