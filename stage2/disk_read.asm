@@ -79,7 +79,7 @@ disk_place:
         xor     edx, edx
         inc     edx
         shl     edx, cl
-        lea     ebx, [ebx + edx - 1]
+.whole: lea     ebx, [ebx + edx - 1]
         shr     ebx, cl
         mov     [disk_count], ebx
         ret

@@ -15,6 +15,7 @@ gdt_register:
         dw      gdt_end - gdt - 1
         dd      gdt
         dw      0
+gdt_code64:
         dq      0x00AF9B000000FFFF              ; 0x08 64-bit code, DPL 0
         dq      0x00CF93000000FFFF              ; 0x10 data, flat, DPL 0
         dq      0                               ; 0x18, 0x20: user segments, the kernel's business

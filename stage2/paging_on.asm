@@ -20,6 +20,9 @@ extern a20_prove
 %define MSR_EFER        0xC0000080
 %define EFER_WANTED     ((1 << 8) | (1 << 11))  ; LME, NXE
 %define ENTRY_P         1
+; Upper half of a code descriptor: present, code or data, code, L, D.
+%define CODE_LOOKED_AT  0x00609800
+%define CODE_64         0x00209800
 
 section .body
 bits 32
@@ -41,6 +44,18 @@ paging_on:
         cmp     edx, BOOT_PML4_PHYS
         jne     .not_long
 
+; The far jump behind this routine reads its descriptor from memory, where GDTR says.
+        sgdt    [seen_gdtr]
+        mov     esi, [seen_gdtr + 2]
+        add     esi, SEL_KERNEL_CODE
+        mov     eax, [esi]
+        mov     [seen_code], eax
+        mov     eax, [esi + 4]
+        mov     [seen_code + 4], eax
+        and     eax, CODE_LOOKED_AT
+        cmp     eax, CODE_64
+        jne     .not_code
+
 ; Code, stack, the handlers' stack, the IDT, the kernel's first stack.
         mov     esi, must_be_mapped
 .next:  lodsd
@@ -59,6 +74,9 @@ paging_on:
         die     LOADER_PAGING, "not ready for long mode: EFER=", {4, seen_efer}, \
                 " (LME 100 and NXE 800 expected) CR4=", {4, seen_cr4}, \
                 " (PAE 20) CR3=", {4, seen_cr3}
+.not_code:
+        die     LOADER_PAGING, "the far jump into long mode needs a 64-bit code segment:", \
+                " descriptor=", {8, seen_code}, ", expected L (bit 53) set and D (54) clear"
 
 ; In: EAX = an address in the first 2 MiB. Out: ZF = 1: not mapped, EAX = the entry. Keeps ESI.
 is_mapped:
@@ -81,6 +99,9 @@ is_mapped:
 must_be_mapped:
         dd      paging_on, REAL_STACK_TOP - 4, BOOT_FAULT_STACK_TOP - 8, IDT64_PHYS
         dd      EARLY_STACK_TOP - 8, BOOT_INFO_PHYS, 0
+seen_code:      dq 0
+seen_gdtr:      dw 0
+                dd 0
 seen_efer:      dd 0
 seen_cr4:       dd 0
 seen_cr3:       dd 0

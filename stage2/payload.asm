@@ -10,7 +10,7 @@
 extern disk_read_proven, elf_check, text_disk
 extern kernel_base, kernel_bytes, segments, segment_count, symbols_phys, symbols_bytes
 extern payload_end, payload_bytes, module_count, chunk_number, chunk_entry
-extern crc_found, crc_wanted, disk_offset
+extern crc_found, crc_wanted, disk_offset, disk_dest
 
 %define PAGE_MASK       (PAGE_BYTES - 1)
 
@@ -53,6 +53,8 @@ payload_load:
         die     LOADER_PAYLOAD_CUT, "the kernel is cut: loaded=", {4, payload_bytes}, \
                 " bytes of kernel, symbols and modules, expected=", {4, payload_wanted}
 payload_wanted:
+        dd      0
+payload_read:
         dd      0
 
 ; Name, place and bytes of a module into boot_info. In: EBX = entry, EDI = where it will be.
@@ -123,10 +125,20 @@ entry_load:
         jne     .damaged
         die     LOADER_DISK_READ, "disk read failed:", {TEXT_SUB, text_disk}, \
                 " entry=", {1, chunk_entry}, " chunk=", {2, chunk_number}
+; Before the disk is blamed: did as much come as was asked for?
 .damaged:
+        mov     eax, [disk_dest]
+        sub     eax, BOUNCE_PHYS
+        mov     [payload_read], eax
+        mov     [payload_wanted], ecx
+        cmp     eax, ecx
+        jb      .short
         die     LOADER_CHUNK_DAMAGED, "the image is damaged on disk: entry=", {1, chunk_entry}, \
                 " chunk=", {2, chunk_number}, " byte=", {4, disk_offset}, " expected=", \
                 {4, crc_wanted}, " found=", {4, crc_found}, {TEXT_SUB, text_disk}
+.short: die     LOADER_PAYLOAD_CUT, "the loader read too few bytes, the last are missing: read=", \
+                {4, payload_read}, " expected=", {4, payload_wanted}, " entry=", \
+                {1, chunk_entry}, " chunk=", {2, chunk_number}, " byte=", {4, disk_offset}
 
 ; The chunk's part of each segment. In: EBP = file position, ECX = bytes in the bounce buffer.
 segments_place:

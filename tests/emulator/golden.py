@@ -26,7 +26,7 @@ WINDOWS = [(L['IMAGE_BASE'], 1 << 31, 'image')] + [
 SMALL = 0x1000
 REGISTERS = r'\b(r[abcd]x|r[sd]i|rbp|r8 |r9 |r1[0-5]) [0-9a-f]{16}'
 LOADER_FIELDS = (r'\b(EIP|RIP|ESP|RSP|CR[23]|R[A-D]X|RDI|expected|found|need|stage2|'
-                 r'manifest|chunks|bytes)=')
+                 r'manifest|chunks|bytes|read)=')
 
 
 def kind_of(match):
@@ -61,6 +61,7 @@ RULES = [
     (r'^\[[t ]*[\d.]+\] ', '[time] '),
     (LOADER_FIELDS + r'[0-9A-F]+', r'\1=#'),
     (r'(copies of stage2 .* count=)[0-9A-F]+', r'\1#'),
+    (r'(last are missing: .* entry=)\w+( chunk=)\w+( byte=)\w+', r'\1#\2#\3#'),
     (r'\b(PML4|PDPT|PD|PT)\[ *(\d+)\] ([0-9a-f]{16})(.*)', entry_of),
     (REGISTERS, r'\1 #'),
     (r'\bflags [0-9a-f]+: (.*)', flags_of),

@@ -275,6 +275,8 @@ LOADER = [
         'a20_keep', 'a20_keep.closed', flag='a20_guard')), constructed=True),
     Death('L-16', 'no_lme', broken(lambda image: image.put_loader(
         'long_mode_enter.efer', b'\x0d\0\x08\0\0'))),
+    Death('L-16', 'code_32', broken(lambda image: image.put_loader(
+        'gdt_code64', struct.pack('<Q', 0x00CF9B000000FFFF)))),
     Death('L-20', 'nothing', firmware(memory(REFUSE))),
     Death('L-21', 'bda', firmware(memory(HONEST, bda_kib=256))),
     Death('L-22', 'four_mib', on(mem='4M')),
@@ -286,6 +288,8 @@ LOADER = [
     Death('L-34', 'i386', broken(elf_change)),
     Death('L-35', 'nothing_read', broken(lambda image: image.put_loader(
         'entry_load', b'\xc3'))),
+    Death('L-35', 'last_sector', broken(lambda image: image.put_loader(
+        'disk_place.whole', b'\x90' * 4))),
 ]
 EARLY = [
     Death('EA-01', 'magic', broken(magic_change), constructed=True, recorded=False),
