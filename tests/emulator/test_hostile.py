@@ -141,6 +141,20 @@ def test_tool_on_an_image_that_does_not_boot(tmp_path):
     assert 'no line matched ready' in done.stderr
 
 
+# A boot sector that writes a text to port E9 and switches the machine off (by ACPI).
+OFF = (b'\xbe\x16\x7c\xac\x84\xc0\x74\x04\xe6\xe9\xeb\xf7\xba\x04\x06\xb8\0\x20\xef\xf4'
+       b'\xeb\xfdready\n\0')
+
+
+def test_tool_on_an_image_that_switches_off(tmp_path):
+    path = str(tmp_path / 'off.img')
+    with open(path, 'wb') as file:
+        file.write(OFF.ljust(510, b'\0') + b'\x55\xaa')
+        file.truncate(1 << 20)
+    done = tool(path, '--scenario', 'D20-none', '--expect', 'ready')
+    assert done.returncode == 0 and ' 0 failed, 0 unmet' in done.stdout, done
+
+
 def test_tool_stops_when_told(image, tmp_path):
     facts = str(tmp_path / 'facts.json')
     words = [sys.executable, TOOL, image, '--all', '--json', facts]

@@ -183,7 +183,10 @@ class Runner:
         """Halted with interrupts off: whatever it wanted to say is said."""
         if not self.expect:
             return False
-        state = vm.monitor('info registers')
+        try:
+            state = vm.monitor('info registers')
+        except machine.EmulatorError:
+            return False            # it has switched the machine off
         flags = re.search(r'[ER]FL=([0-9a-f]+)', state)
         return 'HLT=1' in state and flags and not int(flags[1], 16) & FLAG_IF
 
@@ -208,10 +211,12 @@ class Runner:
         began = time.monotonic()
         with Qemu(setup, wall=10 * self.limit, cpu_seconds=self.limit,
                   rubbish_folder=self.rubbish) as vm:
-            screen = vm.screen if self.expect else str
-            stopped = vm.wait_until(lambda: self._booted(vm.serial, vm.e9(), screen)
-                                    or self._stopped(vm) or self._silent(vm))
-            if not stopped and not self._booted(vm.serial, vm.e9(), screen):
+            def booted():
+                return self._booted(vm.serial, vm.e9(), lambda: self._screen(vm))
+
+            stopped = vm.wait_until(lambda: booted() or self._stopped(vm)
+                                    or self._silent(vm))
+            if not stopped and not booted():
                 stopped = 'stops'
             reason = self._reason(case, stopped, self._stopped(vm))
             problems = []
@@ -221,9 +226,10 @@ class Runner:
                 problems += self._plinth_problems(case, vm.serial, reason,
                                                   memory_reader(vm))
             return Outcome(reason, vm.serial, vm.e9(), problems,
-                           time.monotonic() - began, self._last_screen(vm))
+                           time.monotonic() - began, self._screen(vm))
 
-    def _last_screen(self, vm):
+    def _screen(self, vm):
+        """Nothing where an image has switched the machine off."""
         try:
             return vm.screen() if self.expect and not vm.ended else ''
         except machine.EmulatorError:
