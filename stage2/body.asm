@@ -8,11 +8,12 @@
 %include "stage2/break.inc"
 
 extern cpu_check, a20_enable, low_memory_read, low_memory_again, memory_map_read, map32_build
-extern parts_load, place_choose, payload_load, boot_tables_build, boot_info_fill, summary_show
-extern long_mode_enter, boot_info_clear, memory_more_if_small, recorder_open, last_boot_tell
-extern recorder_save, recorder_milestone, chs_guess, safe_mode, disk_drive, disk_edd, sector_bytes
-extern crc32c_widen, gate_watch_start, head_tell, screen_fault, screen_direct
-extern a20_method, e820_count, e820_source, kernel_base, need_bytes, magic_choose
+extern parts_load, config_settle, place_choose, payload_load, boot_tables_build
+extern boot_info_fill, summary_show, long_mode_enter, boot_info_clear, memory_more_if_small
+extern recorder_open, last_boot_tell, recorder_save, recorder_milestone, chs_guess, safe_mode
+extern disk_drive, disk_edd, sector_bytes, crc32c_widen, gate_watch_start, head_tell
+extern screen_fault, screen_direct, a20_method, e820_count, e820_source, kernel_base
+extern need_bytes, magic_choose
 
 section .body
 bits 32
@@ -39,9 +40,10 @@ body_main:
         tell    say_verbose, "plinth: memory map entries ", {4, e820_count}, \
                 " source ", {1, e820_source}
         call    parts_load                      ; configuration and manifest
+        call    chs_guess                       ; without EDD and geometry; needs the manifest
+        call    config_settle                   ; first or second copy, or defaults
         call    magic_choose
         magic   MAGIC_CONFIG, "config"
-        call    chs_guess                       ; without EDD and geometry; needs the manifest
         call    recorder_save                   ; recorder=disk: the last boot's words
         call    place_choose                    ; needs the map and the manifest
         tell    say_verbose, "plinth: loading to ", {4, kernel_base}, " bytes ", \

@@ -3,12 +3,13 @@
 ; Boot configuration and manifest: neighbours on the disk, one call for both. Each falls back to
 ; its second copy alone; a configuration lost twice is an empty one, a manifest lost twice the end.
 ;
-; Mode: protected. Out: text at CONFIG_PHYS, manifest at MANIFEST_PHYS. Clobbers everything.
+; Mode: protected. Out: text at CONFIG_PHYS, if there is one yet; manifest at MANIFEST_PHYS.
+; Clobbers everything.
 
 %include "stage2/stage2.inc"
 
 extern disk_read, disk_place, crc32c, text_disk, stage2_head
-extern chs_heads, chs_guess_lost, facts_take, report_facts
+extern chs_heads, chs_guessed, chs_guess_lost, facts_take, report_facts
 extern config_status, config_bytes, manifest_copy
 
 %define CONFIG_AT       BOUNCE_PHYS
@@ -35,27 +36,15 @@ parts_load:
         inc     ebx
         mov     eax, DISK_CONFIG + DISK_PARTITION
         call    .copy
-
-; What is still missing now stays missing.
-        cmp     byte [manifest_copy], CONFIG_NONE
+; A manifest that is still missing stays missing; a configuration has another chance.
+.done:  cmp     byte [manifest_copy], CONFIG_NONE
         je      .no_manifest
-        mov     ecx, 1
         cmp     byte [manifest_copy], 0
-        je      .config
+        je      manifest_check
+        mov     ecx, 1
         mov     edx, DISK_PARTITION + DISK_MANIFEST
         quirk   QUIRK_MANIFEST_SECOND
-.config:
-        mov     edx, DISK_PARTITION + DISK_CONFIG
-        cmp     dword [config_status], CONFIG_SECOND_COPY
-        jb      .done
-        ja      .defaults
-        quirk   QUIRK_CONFIG_SECOND
-        jmp     .done
-.defaults:
-        mov     dword [config_status], CONFIG_DEFAULTS
-        inc     ecx
-        quirk   QUIRK_CONFIG_DEFAULTS
-.done:  jmp     manifest_check
+        jmp     manifest_check
 
 .no_manifest:
         cmp     dword [chs_heads], HEADS_UNKNOWN        ; then the disk may be whole
@@ -97,6 +86,35 @@ parts_load:
         cmp     eax, eax
         ret
 .some:  or      eax, 1
+        ret
+
+; Which configuration it is. The second copy lies beyond the first track: where the geometry had
+; to be found, it may be read only now. Mode: protected. Clobbers EAX, EBX, ECX, EDX, EDI.
+global config_settle
+config_settle:
+        mov     ebx, 1
+        mov     ecx, ebx
+        mov     edx, DISK_PARTITION + DISK_CONFIG
+        cmp     dword [config_status], CONFIG_NONE
+        jne     .found
+        cmp     byte [chs_guessed], 0
+        je      .defaults
+        mov     eax, edx
+        mov     ecx, CONFIG_BYTES
+        mov     edi, CONFIG_AT
+        call    disk_read
+        jc      .defaults
+        call    config_take
+        mov     ecx, ebx
+.found: cmp     dword [config_status], CONFIG_SECOND_COPY
+        jb      .end
+        ja      .defaults
+        quirk   QUIRK_CONFIG_SECOND
+.end:   ret
+.defaults:
+        mov     dword [config_status], CONFIG_DEFAULTS
+        mov     ecx, 2
+        quirk   QUIRK_CONFIG_DEFAULTS
         ret
 
 ; In: EBX = copy. Out: config_status, config_bytes, text at CONFIG_PHYS, if good and missing.

@@ -24,6 +24,10 @@ def spoil(*names, fn=ANY, **more):
     return Rule('SPOIL', fn=fn, a=sum(SPOILS[name] for name in names), **more)
 
 
+def flip(lba, end=None, times=0xFFFF, byte=77):
+    return Rule('FLIP', READ, byte, lba=lba, lba_end=end or lba + 1, times=times)
+
+
 def edd_check():
     dead = Rule('FAIL', fn=0x41, a=0x01)
     yield Case('D1-cf', 'AH=41h fails', 'VirtualBox floppies (rust #103), Redox stage1',
@@ -117,9 +121,6 @@ def short():
 
 
 def wrong_data():
-    def flip(lba, end=None, times=0xFFFF, byte=77):
-        return Rule('FLIP', READ, byte, lba=lba, lba_end=end or lba + 1, times=times)
-
     corrupt = 'a stick that dies'
     yield Case('D8-once', 'one bit of the kernel is wrong, once', corrupt,
                says(flip(PAYLOAD + 70, times=1)), WARNS, (10,), shows=('flips a bit',),

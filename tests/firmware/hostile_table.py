@@ -11,14 +11,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(HERE)), 'scripts
 
 import hostile_disk   # noqa: E402  (need the path above)
 import hostile_entry   # noqa: E402
+import hostile_found   # noqa: E402
 import hostile_image   # noqa: E402
 import hostile_memory   # noqa: E402
 
 README = os.path.join(HERE, 'README.md')
 BEGIN, END = '<!-- table begins -->\n', '<!-- table ends -->\n'
 CASES = [*hostile_entry.CASES, *hostile_disk.CASES, *hostile_memory.CASES,
-         *hostile_image.CASES]
-CASES.sort(key=lambda case: 'EDMVKX'.index(case.group))
+         *hostile_image.CASES, *hostile_found.CASES]
+CASES.sort(key=lambda case: 'EDMVKXF'.index(case.group))
 BY_ID = {case.id: case for case in CASES}
 assert len(BY_ID) == len(CASES), 'two scenarios have one id'
 
