@@ -33,6 +33,7 @@
 #include "kernel/monitor_input.h"
 #include "kernel/monitor_memory.h"
 #include "kernel/recorder_hooks.h"
+#include "kernel/registers_check.h"
 #include "kernel/report.h"
 #include "kernel/selftest.h"
 #include "kernel/symbols.h"
@@ -103,6 +104,7 @@ static void identity_drop(void)
     init_needs(INIT_HIGH, INIT_CPU);
     u64 *root = phys_to_ptr(phys_make(handover.root_phys));
     high_check_tables();
+    registers_check(); /* the first traps: what they need has just been looked at */
     /* One last look through it, so that a forgotten flush would be seen below. */
     (void)*(volatile u8 *)handover.info.kernel_phys;
     root[0] = 0;

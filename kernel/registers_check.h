@@ -7,7 +7,7 @@
 
 /* Raises two traps on purpose, one on the stack in use and one on an IST stack; dies
  * with TR-04 when a register is another one in the trap's frame or behind the trap.
- * Needs the IDT and the per-CPU block. */
+ * Needs the IDT, the per-CPU block and the IST stacks. */
 void registers_check(void);
 
 #endif

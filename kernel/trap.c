@@ -10,7 +10,6 @@
 #include "kernel/base/assert.h"
 #include "kernel/base/atomic.h"
 #include "kernel/base/log.h"
-#include "kernel/registers_check.h"
 #include "kernel/trap_fatal.h"
 #include "mm/fault.h"
 
@@ -168,6 +167,5 @@ void trap_init(void)
     idt_init(trap_dispatch);
     idt_load();
     idt_check();
-    registers_check();
     nmi_enable();
 }

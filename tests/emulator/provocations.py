@@ -245,7 +245,7 @@ def machine_check(vm):
     """After `halt` the CPU stands at one place for good."""
     vm.wait_for(r'^plinth> ')
     vm.send('halt\r')
-    vm.wait_for(r'^halted')
+    vm.wait_for(r'^halted.*\n')   # no death in the middle of a line
     vm.monitor('mce 0 1 0xb200000000000175 0x5 0x1000 0')
 
 
