@@ -62,8 +62,9 @@ struct audit_finding {
     const char *what; /* in words */
     phys_t frame;     /* the frame it is about, and its word */
     struct frame word;
-    u64 virt;        /* what the entry maps */
-    phys_t entry_at; /* where the entry stands */
+    const char *part; /* AU-02: what the entry takes it for a part of */
+    u64 virt;         /* what the entry maps */
+    phys_t entry_at;  /* where the entry stands */
     u64 entry;
     const char *holder; /* who holds the frame, when it is no entry */
     u64 owners;         /* set of owners the frame should have had, by OWNER_ number */

@@ -64,6 +64,8 @@ static void report_held(struct audit *audit, enum code code, const char *what,
         finding.virt = by->virt;
         finding.entry_at = by->at;
         finding.entry = by->bits;
+        if (code == CODE_AU_02)
+            finding.part = audit_part_of(by);
     }
     audit_report(audit, &finding);
 }

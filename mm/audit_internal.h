@@ -47,6 +47,8 @@ u64 audit_count_entries(pfn_t pfn, struct audit_entry *first);
 
 /* --- audit_windows.c: what a leaf of the kernel's half may map --- */
 void audit_check_window(struct audit *audit, const struct audit_entry *leaf);
+/* What the entry takes the frame that it reaches for, in words. */
+const char *audit_part_of(const struct audit_entry *by);
 /* Behind the last leaf: all of RAM must have been met. */
 void audit_direct_map_end(struct audit *audit);
 

@@ -29,6 +29,9 @@ static void put_frame(struct text *text, const struct audit_finding *finding)
         owner == OWNER_NONE ? "" : frame_owner_name(owner),
         owner == OWNER_NONE ? "" : ", ",
         frame_state_name(frame_state_of(finding->word)));
+    if (finding->part)
+        put(text, ", part of %s%s", finding->part,
+            owner == OWNER_NONE ? ", never allocated or reserved" : "");
 }
 
 static void put_owners(struct text *text, u64 owners)

@@ -20,6 +20,7 @@ struct window {
     void (*check)(struct audit *audit, const struct audit_entry *leaf);
     u64 owners; /* of the frames it may map; 0: check looks after that */
     bool global;
+    char part[20]; /* what its pages are part of */
 };
 
 static u64 leaf_phys(const struct audit_entry *leaf)
@@ -151,34 +152,51 @@ static void image_check(struct audit *audit, const struct audit_entry *leaf)
 }
 
 static const struct window windows[] = {
-    {HEAP_BASE, HEAP_BYTES, plain_check, OWNER_BIT(OWNER_HEAP), true},
-    {DIRECT_MAP_BASE, DIRECT_MAP_BYTES, direct_check, 0, true},
-    {STACKS_BASE, STACKS_BYTES, plain_check, OWNER_BIT(OWNER_STACK), false},
-    {APERTURE_BASE, APERTURE_BYTES, aperture_check, 0, true},
+    {HEAP_BASE, HEAP_BYTES, plain_check, OWNER_BIT(OWNER_HEAP), true, "the heap"},
+    {DIRECT_MAP_BASE, DIRECT_MAP_BYTES, direct_check, 0, true, "the direct map"},
+    {STACKS_BASE, STACKS_BYTES, plain_check, OWNER_BIT(OWNER_STACK), false,
+     "a kernel stack"},
+    {APERTURE_BASE, APERTURE_BYTES, aperture_check, 0, true, "a device"},
     {FRAME_TABLE_BASE, FRAME_TABLE_BYTES, plain_check, OWNER_BIT(OWNER_FRAME_TABLE),
-     true},
-    {MODULES_BASE, MODULES_BYTES, modules_check, OWNER_BIT(OWNER_MODULE), true},
-    {IMAGE_BASE, -IMAGE_BASE, image_check, OWNER_BIT(OWNER_IMAGE), true},
+     true, "the frame table"},
+    {MODULES_BASE, MODULES_BYTES, modules_check, OWNER_BIT(OWNER_MODULE), true,
+     "a boot module"},
+    {IMAGE_BASE, -IMAGE_BASE, image_check, OWNER_BIT(OWNER_IMAGE), true,
+     "the kernel's image"},
 };
+
+static inline const struct window *window_of(u64 virt)
+{
+    for (u32 i = 0; i < ARRAY_COUNT(windows); i++)
+        if (virt - windows[i].base < windows[i].bytes)
+            return &windows[i];
+    return NULL;
+}
+
+const char *audit_part_of(const struct audit_entry *by)
+{
+    const struct window *window = window_of(by->virt);
+    if (pte_is_table((pte_t){by->bits}, by->level))
+        return "the page tables";
+    return window ? window->part : "a program";
+}
 
 void audit_check_window(struct audit *audit, const struct audit_entry *leaf)
 {
-    for (u32 i = 0; i < ARRAY_COUNT(windows); i++) {
-        const struct window *window = &windows[i];
-        if (leaf->virt - window->base >= window->bytes)
-            continue;
-        bool global = (leaf->bits & PTE_G) != 0;
-        if (global != window->global)
-            audit_report_entry(audit, CODE_AU_15,
-                               window->global ? "a kernel page is not GLOBAL"
-                                              : "a stack's page is GLOBAL",
-                               leaf, window->global ? PTE_G : 0, global ? PTE_G : 0);
-        window->check(audit, leaf);
-        if (window->owners)
-            audit_hold_frames(audit, leaf, phys_to_pfn(phys_make(leaf_phys(leaf))),
-                              level_bytes(leaf->level) >> PAGE_SHIFT, window->owners);
+    const struct window *window = window_of(leaf->virt);
+    if (!window) {
+        audit_report_entry(audit, CODE_AU_14, "a page outside every window", leaf, 0,
+                           leaf->virt);
         return;
     }
-    audit_report_entry(audit, CODE_AU_14, "a page outside every window", leaf, 0,
-                       leaf->virt);
+    bool global = (leaf->bits & PTE_G) != 0;
+    if (global != window->global)
+        audit_report_entry(audit, CODE_AU_15,
+                           window->global ? "a kernel page is not GLOBAL"
+                                          : "a stack's page is GLOBAL",
+                           leaf, window->global ? PTE_G : 0, global ? PTE_G : 0);
+    window->check(audit, leaf);
+    if (window->owners)
+        audit_hold_frames(audit, leaf, phys_to_pfn(phys_make(leaf_phys(leaf))),
+                          level_bytes(leaf->level) >> PAGE_SHIFT, window->owners);
 }

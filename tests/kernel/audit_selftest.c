@@ -23,9 +23,10 @@
 
 struct damage {
     enum code code;
-    phys_t at;     /* the word that is made wrong: an entry, or... */
-    phys_t frame;  /* ...something about this frame; 0: the entry is to be named */
-    bool anywhere; /* a sum is wrong: no place is named */
+    phys_t at;        /* the word that is made wrong: an entry, or... */
+    phys_t frame;     /* ...something about this frame; 0: the entry is to be named */
+    bool anywhere;    /* a sum is wrong: no place is named */
+    const char *part; /* what the frame must be called a part of */
 };
 
 struct witness {
@@ -41,6 +42,8 @@ static void witness_report(const struct audit_finding *finding, void *context)
     bool place = damage->anywhere ||
                  (damage->frame.raw ? finding->frame.raw == damage->frame.raw
                                     : finding->entry_at.raw == damage->at.raw);
+    if (damage->part)
+        place = place && finding->part && strcmp(finding->part, damage->part) == 0;
     if (witness->first == 0)
         witness->first = finding->code;
     witness->named += finding->code == damage->code && place;
@@ -112,6 +115,16 @@ static phys_t word_of(pfn_t pfn)
     return phys_of(virt_of(frame_at(pfn)).raw);
 }
 
+/* A frame in use is called free; the auditor says what for it is used. */
+static void damage_part(struct selftest *t, pfn_t pfn, const char *part)
+{
+    struct damage damage = {.code = CODE_AU_02,
+                            .frame = pfn_to_phys(pfn),
+                            .part = part};
+    damage.at = word_of(pfn);
+    damage_word(t, &damage, frame_make(OWNER_NONE, FRAME_NEW, 0, 0).word);
+}
+
 /* Two touched pages of a heap run, and a frame that is free and zero. */
 struct places {
     u8 *run;
@@ -171,6 +184,10 @@ void test_audit_frames(struct selftest *t)
                  (first & ~PTE_FRAME_MASK) | pfn_to_phys(p.free).raw);
     damage_frame(t, CODE_AU_02, p.frame[0], heap_word,
                  frame_make(OWNER_NONE, FRAME_ZERO, 0, 0).word);
+    damage_part(t, p.frame[0], "the heap");
+    damage_part(t, phys_to_pfn(phys_of(handover.image_virt)), "the kernel's image");
+    damage_part(t, phys_to_pfn(phys_of(virt_of(frame_at(low)).raw)), "the frame table");
+    damage_part(t, phys_to_pfn(p.entry[0]), "the page tables");
     damage_frame(t, CODE_AU_11, p.free, phys_add(pfn_to_phys(p.free), 4088), 1);
     damage_frame(t, CODE_AU_12, p.frame[0], heap_word, word | 31);
     struct damage sum = {.code = CODE_AU_12, .at = low_word, .anywhere = true};
