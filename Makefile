@@ -202,7 +202,7 @@ test-full:
 test-long:
 	$(call with_deps,test media)
 	@$(MAKE) --no-print-directory B=$(B) fuzz FUZZ_RUNS=300000
-	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 -m full $(LONG)
+	@PLINTH_BUILD=$(B) $(PYTHON) -m pytest -q -n 2 --durations=20 -m full $(LONG)
 bugs:
 	$(call with_deps,test)
 	@$(PYTHON) tests/bugs/museum.py --build $(B) $(BUG)
