@@ -5,8 +5,15 @@ import re
 from places import PAGE
 from record import RANKS
 
-# Behind the titles of Set: blind, with the verdict of the first run.
-SECOND = re.compile(r' \(second set, at first (named|partly|not named)\) \|')
+# How the page calls a set; behind its titles, with the verdict of the first run.
+CALLED = {'blind': 'second set', 'third': 'third set'}
+MARK = re.compile(r' \((second set|third set), at first (named|partly|not named)\) \|')
+# What stands in its two scores: how it was written, and what was done since it first ran.
+WORDS = {'second set': ('written without knowledge of the messages',
+                        ', after its bugs were read and messages mended that they had '
+                        'shown to be poor'),
+         'third set': ('written without knowledge of the messages after the '
+                       'diagnostics that the second set asked for', '')}
 BEGIN, END = '<!-- museum: begin -->', '<!-- museum: end -->'
 ROW = re.compile(r'^\| \[([\w-]+)\]\([^)]*\) \|.*\| (named|partly|not named) \|', re.M)
 
@@ -44,28 +51,32 @@ def count(rows):
 
 
 def score(rows):
-    """One line for the first set and two for the second, where they have rows."""
-    blind = [line for line in rows if SECOND.search(line)]
-    first = [line for line in rows if not SECOND.search(line)]
+    """One line for the first set and two for each other, where they have rows."""
+    marks = [MARK.search(line) for line in rows]
+    first = [line for line, mark in zip(rows, marks) if not mark]
     lines = [count(first)] if first else []
-    if blind:
-        at_first = ranks([SECOND.search(line)[1] for line in blind])
-        lines += ['second set, written without knowledge of the messages, when it first '
-                  f'ran: {len(blind)} bugs: {at_first}',
-                  'second set now, after its bugs were read and messages mended that '
-                  f'they had shown to be poor: {count(blind)}']
+    for called, (written, since) in WORDS.items():
+        its = [line for line, mark in zip(rows, marks) if mark and mark[1] == called]
+        at_first = [mark[2] for mark in marks if mark and mark[1] == called]
+        if its:
+            lines += [f'{called}, {written}, when it first ran: {len(its)} bugs: '
+                      + ranks(at_first), f'{called} now{since}: {count(its)}']
     return lines
 
 
-def first_verdict(bug):
-    return f' (second set, at first {bug.blind})' if bug.set == 'blind' else ''
+def first_verdict(verdict):
+    """A bug whose record has no verdict yet runs for the first time."""
+    bug = verdict.bug
+    if bug.set not in CALLED:
+        return ''
+    return f' ({CALLED[bug.set]}, at first {bug.blind or verdict.rank})'
 
 
 def row(verdict):
     bug = verdict.bug
     says = f'`{masked(verdict.message)}`'.replace('|', '\\|')
     return (f'| [{bug.name}](../tests/bugs/{bug.name}.patch) | '
-            f'{cell(bug.title)}{first_verdict(bug)} | '
+            f'{cell(bug.title)}{first_verdict(verdict)} | '
             f'{without(bug)} | {says} | {verdict.rank} | '
             f'{", ".join(verdict.caught_by[:3]) or "nothing"} |')
 

@@ -14,8 +14,10 @@ the one before. patch(1) skips all of it.
   Config          the boot configuration; test=all unless said otherwise
   Named           what must be said, a regular expression per line; one is enough
   Test            what the ordinary suite has against it: build, boot, self-test names
-  Set             blind: written, with its Named lines, without knowledge of the messages
-  Blind           of those the verdict of the very first run; it is never changed again
+  Set             blind: written, with its Named lines, without knowledge of the messages;
+                  third: likewise, after the diagnostics that the blind ones asked for
+  Blind           of both the verdict of the very first run, missing until then; it is
+                  never changed again
 """
 import os
 import re
@@ -30,7 +32,7 @@ ONCE = ('Title', 'Story', 'Threads', 'Without-QEMU', 'Without-Bochs', 'Test')
 OPTIONAL = ('Config', 'Set', 'Blind')
 MANY = ('Run', 'Named')
 # Those written beside the messages, and those written without them: scored apart.
-SETS = ('first', 'blind')
+SETS = ('first', 'blind', 'third')
 RANKS = ('named', 'partly', 'not named')
 SETUPS = {'qemu': machine.Setup, 'bochs': bochs.BochsSetup}
 THREAD = re.compile(r'[\w.-]+/[\w.-]+#\d+$')
@@ -148,9 +150,9 @@ def fill(bug, head):
     if bug.set not in SETS:
         raise ValueError(f'Set: {bug.set}: one of {", ".join(SETS)}')
     bug.blind = one.get('Blind', '')
-    if (bug.blind in RANKS) != (bug.set == 'blind'):
-        raise ValueError(f'Blind: {bug.blind or "missing"}: one of {", ".join(RANKS)} '
-                         'with Set: blind, else no such field')
+    if 'Blind' in names and (bug.blind not in RANKS or bug.set == 'first'):
+        raise ValueError(f'Blind: {bug.blind}: one of {", ".join(RANKS)}, and only with '
+                         f'Set: {" or ".join(SETS[1:])}')
     bug.runs = tuple(parse_run(value) for name, value in head if name == 'Run')
     if bug.runs and all(run.hidden for run in bug.runs):
         raise ValueError('Run: hidden on every machine; expected one where it shows')
