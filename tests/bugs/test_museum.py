@@ -49,6 +49,7 @@ def test_there_are_enough():
 def test_record_is_complete(name):
     bug = record.load(os.path.join(record.FOLDER, f'{name}.patch'))
     assert len(bug.story) > 80, 'a story of more than one sentence'
+    assert bug.set == 'first' or bug.blind, 'Blind: the verdict of its first run'
     with open(bug.path, encoding='ascii') as file:
         lines = file.read().split('\n')
     head = lines[:next(i for i, line in enumerate(lines) if line.startswith('--- '))]
