@@ -61,6 +61,7 @@ RULES = [
     (r'^\[[t ]*[\d.]+\] ', '[time] '),
     (LOADER_FIELDS + r'[0-9A-F]+', r'\1=#'),
     (r'(copies of stage2 .* count=)[0-9A-F]+', r'\1#'),
+    (r'(kernel.elf cannot be loaded: .* entry=)\w+', r'\1#'),
     (r'(last are missing: .* entry=)\w+( chunk=)\w+( byte=)\w+', r'\1#\2#\3#'),
     (r'\b(PML4|PDPT|PD|PT)\[ *(\d+)\] ([0-9a-f]{16})(.*)', entry_of),
     (REGISTERS, r'\1 #'),
