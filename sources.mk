@@ -48,7 +48,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	tests/kernel/soak_objects.c tests/kernel/soak_blocks.c tests/kernel/program_space.c \
 	$(addprefix tests/kernel/,table.c bench_selftest.c bench_tables_selftest.c boot_selftest.c \
 	deaths_memory_selftest.c deaths_twice_selftest.c deaths_vectors_selftest.c \
-	heap_selftest.c heap_death_selftest.c kernel_stack_selftest.c \
+	heap_selftest.c heap_death_selftest.c irq_selftest.c kernel_stack_selftest.c \
 	page_table_selftest.c page_cursor_selftest.c pmm_selftest.c recorder_selftest.c \
 	refusal_selftest.c \
 	tables_selftest.c traps_selftest.c)

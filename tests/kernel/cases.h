@@ -37,7 +37,9 @@
     T(fault_null) T(fault_heap_never) T(fault_heap_freed) T(fault_heap_guard)          \
     T(fault_text_write) T(fault_rodata_write) T(fault_data_execute)                    \
     T(fault_identity) T(fault_direct_map_hole) T(fault_aperture_end) T(fault_not_canonical) \
-    T(ist_stacks) T(spurious_interrupts)                                               \
+    T(ist_stacks)                                                                      \
+    /* irq_selftest.c */                                                               \
+    T(spurious_interrupts) T(interrupts_end)                                           \
     /* explain_selftest.c */                                                           \
     T(explain_target) T(explain_tss)                                                   \
     /* recorder_selftest.c */                                                          \

@@ -3,7 +3,6 @@
  * Traps: those that must be explained and survived by a test that expects them, and
  * those that end the kernel and are compared by the emulator tests.
  */
-#include "drivers/pic.h"
 #include "kernel/arch/instr.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/base/log.h"
@@ -201,16 +200,6 @@ void test_ist_stacks(struct selftest *t)
     /* #DF itself is proved by die_stack_overflow, which could not speak otherwise. */
     CHECK_EQUAL(t, percpu()->tss.ist[IST_DOUBLE_FAULT - 1],
                 stack_slot_top(STACK_SLOT_DOUBLE_FAULT));
-}
-
-/* IRQ 7 and 15 without a request in the controller's service register: counted, not
- * acknowledged. */
-void test_spurious_interrupts(struct selftest *t)
-{
-    u64 before = pic_spurious_count();
-    __asm__ volatile("int $0x27" : : : "memory");
-    __asm__ volatile("int $0x2F" : : : "memory");
-    CHECK_EQUAL(t, pic_spurious_count() - before, 2);
 }
 
 /* --- the end of a run --- */
