@@ -230,6 +230,17 @@ def parse_changes(words):
     return changes
 
 
+def sector_given(words):
+    """The value of the word sector=, which is none of the configuration, or None."""
+    given = [word.partition('=')[2] for word in words if word.startswith('sector=')]
+    if len(given) > 1:
+        raise ImageError(f'sector is given {len(given)} times; expected one, 512 or '
+                         '4096')
+    if given and given[0] not in map(str, fmt.SECTOR_SIZES):
+        raise ImageError(f'sector={given[0]}: 512 or 4096')
+    return int(given[0]) if given else None
+
+
 def new_config(image, options, changes):
     if options.clear or options.text is not None:
         return options.text or ''
@@ -243,20 +254,18 @@ def new_config(image, options, changes):
 def set_config(options):
     if sum((bool(options.words), options.text is not None, options.clear)) != 1:
         raise ImageError('set: give either KEY=VALUE words, or --text, or --clear')
-    changes = parse_changes(options.words)
-    sectors = [value for key, value in changes if key == 'sector']
-    changes = [change for change in changes if change[0] != 'sector']
-    if any(value not in map(str, fmt.SECTOR_SIZES) for value in sectors):
-        raise ImageError(f'sector={sectors[-1]}: 512 or 4096')
+    sector = sector_given(options.words)
+    changes = parse_changes(word for word in options.words
+                            if not word.startswith('sector='))
     image = Image(options.image, write=True)
     image.require_whole()
     # The second copy first: cut off in between, one of the two is always whole.
-    if changes or not sectors:
+    if changes or not sector:
         slot = fmt.config_slot(new_config(image, options, changes))
         for base in reversed(BASES):
             image.write(base + L['DISK_CONFIG'], slot)
-    if sectors:
-        entry = fmt.partition_entry(image.head['image_bytes'], int(sectors[-1]))
+    if sector:
+        entry = fmt.partition_entry(image.head['image_bytes'], sector)
         for base in reversed(BASES):
             image.write(base + L['MBR_PARTITIONS'], entry)
 

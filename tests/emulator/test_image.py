@@ -273,6 +273,13 @@ def test_set_sector_size(original, image):
     assert image.read_bytes() == original
 
 
+def test_set_names_the_repeat_of_a_key(image):
+    code, _, errors = image_tool('set', image, 'log=info', 'sector=4096', 'log=warn')
+    assert (code, errors) == (0, 'configuration: log is given 2 times; the last one, '
+                                 'log=warn, is used\n')
+    assert show(image)['config']['text'] == 'log=warn'
+
+
 def test_set_longest_text(image):
     assert image_tool('set', image, '--text', 'x' * CONFIG_TEXT_MAX)[0] == 0
     assert bad_rules(image) == set()
@@ -302,10 +309,12 @@ def test_set_says_when_both_copies_were_damaged(image):
     (['kaslr'], 'expected KEY=VALUE'),
     (['a b=c'], 'expected KEY=VALUE'),
     (['k=' + 'v' * 5000], f'at most {CONFIG_TEXT_MAX} fit'),
-    (['sector=1000'], '512 or 4096'),
+    (['log=info', 'log=warn', 'sector=1000'], 'sector=1000: 512 or 4096'),
+    (['sector='], 'sector=: 512 or 4096'),
+    (['sector=512', 'sector=4096'], 'sector is given 2 times; expected one, 512 or 4096'),
     ([], 'give either'),
     (['a=b', '--clear'], 'give either'),
-], ids=range(9))
+], ids=range(11))
 def test_set_refuses(words, message, original, image):
     code, out, errors = image_tool('set', image, *words)
     assert (code, out) == (2, '')
