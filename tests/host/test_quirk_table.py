@@ -11,6 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'firmware'))
 
 import hostile_table   # noqa: E402  (needs the path above)
+from treatments import TREATMENTS   # noqa: E402
 
 QUIRKS = 56
 ROW = re.compile(r'\| +(\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]*) \|')
@@ -65,6 +66,14 @@ def test_every_quirk_has_its_row():
 @pytest.mark.parametrize('number', sorted(TABLE))
 def test_row(number):
     assert faults(TABLE[number], scenario_groups()) == []
+
+
+@pytest.mark.parametrize('treatment', TREATMENTS, ids=lambda t: t.scenario)
+def test_a_row_names_the_file_of_the_treatment(treatment):
+    """The file that it is taken out of to see the scenario fail (treatments.py)."""
+    group = treatment.scenario.partition('-')[0]
+    places = [row[2] for row in TABLE.values() if f'`{group}`' in row[3]]
+    assert not places or any(f'`{treatment.file}`' in place for place in places), places
 
 
 @pytest.mark.parametrize('row, words', [
