@@ -7,7 +7,7 @@ the image, who made it necessary, where it can be shown, and what has to happen.
   B      boots, its facts are those of a boot on good firmware, no quirk is reported
   W      boots with the same facts, and the report names each quirk of `quirks`
   E      stops with one of `codes`, its last disk call within five seconds of guest time
-  F      combinations: boots with the same facts, or stops with a code of the loader
+  B or E combinations: boots with the same facts, or stops with a code of the loader
 Never: a hang, a reset, a triple fault, wrong bytes in memory, a forbidden call.
 """
 import re
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from shim import Scenario
 
-BOOTS, WARNS, STOPS, COMBINED = 'B', 'W', 'E', 'F'
+BOOTS, WARNS, STOPS, COMBINED = 'B', 'W', 'E', 'B or E'
 BOTH, QEMU, BOCHS = ('qemu', 'bochs'), ('qemu',), ('bochs',)
 TICKS_A_SECOND = 18.2
 STOP_SECONDS, COMBINED_SECONDS = 5, 60
@@ -60,7 +60,7 @@ class Case:
             return 'E(' + ' '.join(self.codes) + ')'
         if self.expect == WARNS:
             return 'W(' + ' '.join(str(code) for code in self.quirks) + ')'
-        return {BOOTS: 'B', COMBINED: 'B or E'}[self.expect]
+        return self.expect
 
 
 @dataclass
