@@ -43,11 +43,13 @@ static void tss_descriptor_check(const struct percpu *cpu)
             "the TSS descriptor has the base V:%016lx, expected that of CPU %u's "
             "TSS, V:%016lx",
             loaded.base, cpu->index, base);
-    if (loaded.limit < sizeof(struct tss) - 1)
+    if (loaded.limit != sizeof(struct tss) - 1)
         panic_code(CODE_CP_05,
-                   "the TSS descriptor has the limit %#lx, expected %#lx: the stacks "
-                   "behind it cannot be reached",
-                   loaded.limit, sizeof(struct tss) - 1);
+                   "the TSS descriptor has the limit %#lx, expected %#lx: %s",
+                   loaded.limit, sizeof(struct tss) - 1,
+                   loaded.limit < sizeof(struct tss) - 1
+                       ? "the stacks behind it cannot be reached"
+                       : "what lies behind the TSS would open ports to ring 3");
 }
 
 /* A null FS or GS selector clears the base on some CPUs and keeps it on others. */

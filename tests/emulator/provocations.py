@@ -198,6 +198,12 @@ def wait_shortened(image):
                   (1 << 16).to_bytes(8, 'little'))
 
 
+def tss_limit_large(image):
+    descriptor = 0x890000000067
+    image.replace('gdt_init', struct.pack('<Q', descriptor),
+                  struct.pack('<Q', descriptor | 0xFF))
+
+
 def tss_base_halved(image):
     """SHR RAX, 32 becomes XOR EAX, EAX: the descriptor's second half stays 0."""
     store = b'\x48\x89\x87'
@@ -325,6 +331,7 @@ KERNEL = [
     Death('CP-03', 'gdt_low', broken(lambda image: image.returns('gdt_init'))),
     Death('CP-04', 'push_missing', broken(
         lambda image: image.replace('early_jump', b'\x55', b'\x90'))),
+    Death('CP-05', 'limit_large', broken(tss_limit_large)),
     Death('CP-05', 'half_base', broken(tss_base_halved)),
     Death('FR-01', 'crumbs', firmware(payload_and_crumbs)),
     Death('FR-02', 'symbols', broken(variable_swap('symbols_phys', 'kernel_base')),
