@@ -16,19 +16,27 @@ static int shown(const struct config_value *value)
     return (int)MIN(value->bytes, (u64)SHOWN_BYTES);
 }
 
-/* The last one wins, for every key: config_find. */
-static void config_check_again(const struct config_word *word)
+/* Of all words with this key, of which there are *count. */
+static bool config_is_last(const struct config_word *word, u32 *count)
 {
     struct config_word other, last = *word;
-    u32 count = 0;
 
+    *count = 0;
     for (const char *at = handover.config; config_next(&at, &other);)
         if (other.key.bytes == word->key.bytes &&
             memcmp(other.key.text, word->key.text, word->key.bytes) == 0) {
             last = other;
-            count++;
+            ++*count;
         }
-    if (count > 1 && last.key.text == word->key.text)
+    return last.key.text == word->key.text;
+}
+
+/* The last one wins, for every key: config_find. */
+static void config_check_again(const struct config_word *word)
+{
+    u32 count;
+
+    if (config_is_last(word, &count) && count > 1)
         log_warn(
             "configuration: '%.*s' is given %u times; the last one, '%.*s', is used",
             shown(&word->key), word->key.text, count,
@@ -43,13 +51,17 @@ static void config_word(const struct config_word *word, void *context)
                                         "report", "exit",  "recorder", "break",
                                         "colour", "check", "heap",     "soak",
                                         "seed",   "fail",  "pcid"};
+    u32 count;
+
     (void)context;
-    config_check_again(word);
     for (u32 i = 0; i < ARRAY_COUNT(known); i++)
-        if (config_is(&word->key, known[i]))
+        if (config_is(&word->key, known[i])) {
+            config_check_again(word);
             return;
-    log_warn("configuration: unknown key '%.*s' is ignored", shown(&word->key),
-             word->key.text);
+        }
+    if (config_is_last(word, &count))
+        log_warn("configuration: unknown key '%.*s' is ignored", shown(&word->key),
+                 word->key.text);
 }
 
 bool config_heap_mode(const struct config_value *value, enum heap_mode *out)
