@@ -104,7 +104,9 @@ const char *quirk_at(u32 code)
 {
     enum { NOTHING, LBA, BYTE, ADDRESS, DRIVE, CALL, BX, SECTORS, ENTRIES };
     static const char words[][8] = {
-        "", "LBA", "byte", "address", "drive", "call", "BX", "sectors", "entries",
+        [NOTHING] = "",        [LBA] = "LBA",         [BYTE] = "byte",
+        [ADDRESS] = "address", [DRIVE] = "drive",     [CALL] = "call",
+        [BX] = "BX",           [SECTORS] = "sectors", [ENTRIES] = "entries",
     };
     static const u8 units[] = {
         [QUIRK_DRIVE_REPAIRED] = DRIVE,

@@ -102,10 +102,12 @@ def test_every_quirk_has_one_unit():
     header = text_of('kernel/boot/loader_codes.h')
     said = dict(re.findall(r'#define (QUIRK_\w+) +\d+ /\* (-|\w+): ', header))
     printed = text_of('kernel/report_sums.c')
-    words = dict(re.findall(r'\[(QUIRK_\w+)\] = ([A-Z]+),', printed))
+    words = dict(re.findall(r'\[([A-Z]+)\] = "([^"]*)"', printed))
+    units = dict(re.findall(r'\[(QUIRK_\w+)\] = ([A-Z]+),', printed))
     codes = re.findall(r'#define (QUIRK_\w+) +\d+', header)
     assert sorted(said) == sorted(codes)
-    assert {code: unit.upper() for code, unit in said.items() if unit != '-'} == words
+    assert {code: unit for code, unit in said.items() if unit != '-'} == {
+        code: words[unit] for code, unit in units.items()}
 
 
 def test_every_quirk_code_is_noted_somewhere():
