@@ -27,7 +27,7 @@ static inline bool evidence_is_opcode(const struct evidence *evidence,
 /* A jump, call or return to where no address is; false: it was none. */
 bool trap_explain_target(const struct evidence *evidence, struct trap_explanation *out);
 
-/* Behind the cause, when all bytes of what was taken for an address are printable:
+/* Behind the cause, when all bytes of what was taken for a pointer are printable:
  * which text they are. */
 void trap_text_append(u64 value, struct trap_explanation *out);
 

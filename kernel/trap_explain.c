@@ -11,7 +11,6 @@
 #include "kernel/base/string.h"
 #include "kernel/early/image.h"
 #include "kernel/symbols.h"
-#include "mm/kernel_space.h"
 #include "mm/kernel_stack.h"
 
 #define ERROR_EXTERNAL 0x1

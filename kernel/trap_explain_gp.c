@@ -6,7 +6,6 @@
  */
 #include "kernel/arch/backtrace.h"
 #include "kernel/base/format.h"
-#include "kernel/base/string.h"
 #include "kernel/trap_evidence.h"
 #include "mm/addr.h"
 #include "mm/heap.h"
@@ -53,6 +52,7 @@ static bool explain_operand(const struct evidence *evidence,
 {
     const struct instruction *instruction = &evidence->instruction;
     char operand[OPERAND_TEXT_BYTES];
+    u8 pointer = instruction->base;
     u64 address;
 
     if (!evidence->read || !instruction->has_memory || instruction->rip_relative ||
@@ -61,8 +61,9 @@ static bool explain_operand(const struct evidence *evidence,
     address = instruction_address(instruction, evidence->registers);
     instruction_operand_text(instruction, operand);
     if (virt_is_canonical(virt_make(address)) && instruction->second != REGISTER_NONE) {
-        address = evidence->registers[instruction->second];
-        format(operand, sizeof(operand), "[%s]", register_name(instruction->second));
+        pointer = instruction->second;
+        address = evidence->registers[pointer];
+        format(operand, sizeof(operand), "[%s]", register_name(pointer));
     }
     if (virt_is_canonical(virt_make(address)))
         return false;
@@ -78,7 +79,9 @@ static bool explain_operand(const struct evidence *evidence,
         format(out->cause, sizeof(out->cause),
                "a corrupted or uninitialised pointer: bits 63..47 of an address must "
                "be equal");
-    trap_text_append(address, out);
+    /* Not that of the address: a displacement garbles it. */
+    if (pointer != REGISTER_NONE)
+        trap_text_append(evidence->registers[pointer], out);
     return true;
 }
 

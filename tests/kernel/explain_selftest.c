@@ -18,12 +18,44 @@ static bool has(const char *text, const char *part)
     return false;
 }
 
+#define FEATURES 0x7365727574616566 /* "features" */
+
+/* The text is what the pointer holds, not what a displacement makes of it; an index is
+ * no pointer. */
+static void pointers_check(struct selftest *t)
+{
+    static struct trap_expectation e;
+    for (volatile u32 way = 0; way < 4; way++) {
+        const char *cause = e.explanation.cause;
+        u64 value;
+        memset(&e, 0, sizeof(e));
+        e.vector = VECTOR_PROTECTION;
+        if (trap_expect_begin(&e)) {
+            if (way == 0)
+                __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(FEATURES));
+            else if (way == 1)
+                __asm__ volatile("movq 16(%1), %0" : "=r"(value) : "r"(FEATURES));
+            else if (way == 2)
+                __asm__ volatile("movq 16(%1, %2, 8), %0"
+                                 : "=r"(value)
+                                 : "r"(FEATURES), "r"(3UL));
+            else
+                __asm__ volatile("movq 0(, %1, 1), %0" : "=r"(value) : "r"(FEATURES));
+        }
+        trap_expect_end(&e);
+        CHECK(t, e.seen && e.explanation.code == CODE_GP_01);
+        CHECK_MSG(t, way == 3 || has(cause, "the text \"features\""), "%s", cause);
+        CHECK_MSG(t, way != 3 || !has(cause, "the text"), "%s", cause);
+    }
+}
+
 /* Letters where the return address was, on a stack on which the trap's own frame lies
  * over them and on one where it does not; and where a pointer to a function was. */
 void test_explain_target(struct selftest *t)
 {
     static struct trap_expectation e;
-    static u64 letters = 0x7365727574616566; /* "features" */
+    static u64 letters = FEATURES;
+    pointers_check(t);
     for (volatile u32 way = 0; way < 3; way++) {
         const char *cause = e.explanation.cause;
         memset(&e, 0, sizeof(e));
