@@ -43,11 +43,12 @@ void assert_fail_message(const char *where, const char *fmt, ...)
 int world_ram_open(int memory, phys_t base, u64 bytes)
 {
     void *want = (void *)(uintptr_t)(DIRECT_MAP_BASE + base.raw);
+    int fixed = memory < 0 ? MAP_FIXED_NOREPLACE : MAP_FIXED;
     if (memory < 0)
         memory = memfd_create("ram", MFD_CLOEXEC);
     if (memory < 0 || ftruncate(memory, (off_t)bytes) != 0 ||
-        mmap(want, bytes, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory, 0) != want) {
+        mmap(want, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | fixed | MAP_NORESERVE,
+             memory, 0) != want) {
         perror("RAM in a file");
         abort();
     }

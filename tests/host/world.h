@@ -15,7 +15,8 @@ NORETURN void world_die(enum code code, const char *text);
 
 /* Maps bytes of RAM at base where the direct map has them, and answers the file; its
  * first byte is that of base. memory: a file of before, which keeps its contents, or -1
- * for a new one, all zero. Aborts when the host refuses. */
+ * for a new one, all zero, where nothing may be mapped yet. Aborts when the host
+ * refuses. */
 int world_ram_open(int memory, phys_t base, u64 bytes);
 
 #endif
