@@ -126,6 +126,9 @@ static NORETURN void die_inside(u64 address)
     struct heap_where where;
     heap_locate(virt_make(address), &where);
     u64 offset = address - where.object;
+    if (where.object == 0)
+        panic_code(CODE_HP_02, "V:%#lx lies in a %s whose object is not known", address,
+                   where.place == HEAP_PLACE_GUARD ? "guard page" : "page of a run");
     if (where.class_bytes != 0 && where.object_bytes < where.class_bytes &&
         where.place == HEAP_PLACE_FREE)
         panic_code(CODE_HP_02,

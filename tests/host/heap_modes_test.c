@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "mm/heap_internal.h"
 #include "tests/host/heap_mixture.h"
 #include "tests/host/heap_oracle.h"
@@ -297,6 +299,39 @@ static void test_sites(void **state)
     }
 }
 
+static void must_say(u64 address, const char *words)
+{
+    struct world_end end = world_try(call_free, (void *)address);
+    assert_int_equal(end.how, WORLD_DIED);
+    assert_int_equal(end.code, CODE_HP_02);
+    if (!strstr(end.text, words))
+        fail_msg("'%s' does not say '%s'", end.text, words);
+}
+
+/* Each place that is in the heap and no object's start. */
+static void test_inside_words(void **state)
+{
+    (void)state;
+    open_mode(HEAP_PLAIN, 100);
+    assert_true(oracle_alloc(1344, 1)); /* three to a page, and a rest */
+    assert_true(oracle_alloc(5000, 1));
+    u64 slab = (u64)oracle[0].at, run = (u64)oracle[1].at;
+    must_say(slab + 16, "lies 16 bytes inside the object of 1344 bytes");
+    must_say(slab + 1344 + 32, "lies 32 bytes inside the free object of 1344 bytes");
+    must_say(slab + 3 * 1344, "lies behind the last object of its page");
+    must_say(run + 4097, "lies 4097 bytes inside the object of 5000 bytes");
+    must_say(run + 5008, "lies beside the object of 5000 bytes");
+    must_say(run - PAGE_BYTES, "lies in a guard page of the object of 5000 bytes");
+    u64 first = heap_page_of(run);
+    heap_page_info(first - 1)->link = (u32)first - 1;
+    must_say(run - PAGE_BYTES, "lies in a guard page whose object is not known");
+    heap_page_info(first - 1)->link = (u32)first;
+    heap_page_info(first + 1)->link = (u32)first + 1;
+    must_say(run + PAGE_BYTES, "lies in a page of a run whose object is not known");
+    heap_page_info(first + 1)->link = (u32)first;
+    end_mode();
+}
+
 static void test_armed(void **state)
 {
     struct heap_where where;
@@ -341,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_plain_edges),
         cmocka_unit_test(test_written_after_free),
         cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_inside_words),
         cmocka_unit_test(test_armed),
         cmocka_unit_test(test_flushes),
     };

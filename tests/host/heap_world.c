@@ -78,11 +78,13 @@ static NORETURN void leave(struct world_end end)
 
 void world_die(enum code code, const char *text)
 {
+    static char said[300];
     if (!sim.catch) {
         wrong("death without being asked for: %s", text);
         __builtin_unreachable();
     }
-    leave((struct world_end){.how = WORLD_DIED, .code = code});
+    snprintf(said, sizeof(said), "%s", text);
+    leave((struct world_end){.how = WORLD_DIED, .code = code, .text = said});
 }
 
 struct world_end world_try(void (*call)(void *), void *argument)

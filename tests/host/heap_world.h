@@ -48,8 +48,9 @@ void world_close(void);
 enum world_how { WORLD_RETURNED, WORLD_DIED, WORLD_FAULTED };
 struct world_end {
     enum world_how how;
-    enum code code; /* WORLD_DIED */
-    u64 address;    /* WORLD_FAULTED */
+    enum code code;   /* WORLD_DIED */
+    u64 address;      /* WORLD_FAULTED */
+    const char *text; /* WORLD_DIED: what was said, until the next death */
 };
 struct world_end world_try(void (*call)(void *), void *argument);
 
