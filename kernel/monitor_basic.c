@@ -107,7 +107,7 @@ static void log_show(void)
     enum log_level level;
     u64 cursor = 0, bytes;
 
-    while ((bytes = log_ring_read(&cursor, text, sizeof(text), &level)) != 0)
+    while ((bytes = log_read(&cursor, text, sizeof(text), &level)) != 0)
         if (level != LOG_PLAIN)
             log_echo(text, bytes);
 }

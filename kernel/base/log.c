@@ -11,12 +11,9 @@
 
 #define DEATH_SPINS 1000000
 
-/* Not in `log`: one value that is not 0 would carry the whole ring into the image, and
- * the loader would have to read and check it. */
-static enum log_level threshold = LOG_INFO;
-
 static struct {
-    u32 owner; /* index + 1 of the CPU that holds the lock */
+    enum log_level threshold; /* of all sinks */
+    u32 owner;                /* index + 1 of the CPU that holds the lock */
     u32 dying;
     bool midline; /* the last text did not end its line: a prompt, a progress mark */
     u64 hz;
@@ -24,7 +21,7 @@ static struct {
     u32 sink_count;
     const struct log_sink *sinks[LOG_SINK_MAX];
     const struct log_sink *active; /* writing now */
-} log;
+} log = {.threshold = LOG_INFO};
 
 /* What log_leave needs to undo log_enter. */
 struct section {
@@ -63,7 +60,7 @@ static void log_leave(struct section section)
 static void sink_write(const struct log_sink *sink, enum log_level level,
                        const char *text, u64 bytes)
 {
-    if (level > sink->most || level > threshold)
+    if (level > sink->most || level > log.threshold)
         return;
     log.active = sink;
     sink->write(level, text, bytes);
@@ -204,12 +201,12 @@ bool log_sink_add(const struct log_sink *sink)
 
 void log_set_level(enum log_level level)
 {
-    threshold = level;
+    log.threshold = level;
 }
 
 enum log_level log_level_now(void)
 {
-    return threshold;
+    return log.threshold;
 }
 
 bool log_level_find(const char *text, u64 bytes, enum log_level *out)
@@ -237,7 +234,7 @@ void log_set_clock(u64 hz)
     log.hz = hz;
 }
 
-u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
+u64 log_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level)
 {
     struct section section;
     u64 bytes;

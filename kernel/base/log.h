@@ -82,7 +82,7 @@ void log_set_clock(u64 hz);
 /* Reads one record of the ring, oldest first. *cursor starts at 0 and is moved on;
  * records lost meanwhile are skipped. Returns the text's length and puts it,
  * NUL-terminated and cut to out_bytes - 1, into out; 0 at the end. */
-u64 log_ring_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level);
+u64 log_read(u64 *cursor, char *out, u64 out_bytes, enum log_level *level);
 
 /* For panic.c: from now on the lock is waited for only a bounded time, and what is
  * logged is the report. */

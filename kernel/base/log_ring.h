@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The records of the log, oldest first, the newest LOG_RING_BYTES of them. For
- * kernel/base/log.c only, which holds its lock around each call; a death that did not
- * get the lock may call all the same.
+ * kernel/base/log.c only.
+ *
+ * Locking: the log's, around each call, but in a death: log_ring_head and
+ *          log_ring_visit run without it, log_ring_append and log_ring_take do when it
+ *          was waited for in vain.
  */
 #ifndef PLINTH_KERNEL_BASE_LOG_RING_H
 #define PLINTH_KERNEL_BASE_LOG_RING_H

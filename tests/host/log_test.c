@@ -161,7 +161,7 @@ static void test_ring_keeps_the_end(void **state)
         text[length] = '\0';
         log_print("%s", text);
     }
-    while ((bytes = log_ring_read(&cursor, read, sizeof read, &level)) != 0) {
+    while ((bytes = log_read(&cursor, read, sizeof read, &level)) != 0) {
         assert_int_equal(level, LOG_PLAIN);
         assert_int_equal(read[bytes], '\0');
         assert_true(kept_bytes + bytes <= LOG_RING_BYTES);
@@ -173,19 +173,19 @@ static void test_ring_keeps_the_end(void **state)
     assert_memory_equal(kept, seen + seen_bytes - kept_bytes, kept_bytes);
 
     /* The reader goes on where it stood, and finds its way when it was overtaken. */
-    assert_int_equal(log_ring_read(&cursor, read, sizeof read, &level), 0);
+    assert_int_equal(log_read(&cursor, read, sizeof read, &level), 0);
     log_print("one more\n");
-    assert_int_equal(log_ring_read(&cursor, read, sizeof read, &level), 9);
+    assert_int_equal(log_read(&cursor, read, sizeof read, &level), 9);
     assert_string_equal(read, "one more\n");
     log_print("cut short\n");
-    assert_int_equal(log_ring_read(&cursor, read, 4, &level), 3);
+    assert_int_equal(log_read(&cursor, read, 4, &level), 3);
     assert_string_equal(read, "cut");
-    assert_int_equal(log_ring_read(&cursor, read, 0, &level), 0);
+    assert_int_equal(log_read(&cursor, read, 0, &level), 0);
     for (int i = 0; i < 20000; i++) {
         forget();
         log_print("line %5d\n", i);
     }
-    bytes = log_ring_read(&cursor, read, sizeof read, &level);
+    bytes = log_read(&cursor, read, sizeof read, &level);
     assert_int_equal(bytes, 11);
     assert_memory_equal(read, "line ", 5);
 }
@@ -203,7 +203,7 @@ static void test_echo(void **state)
     assert_true(log_echo_to("all", "!", 1));
     assert_false(log_echo_to("nobody", "?", 1));
     assert_string_equal(seen, "typed-by-somebody!");
-    while (log_ring_read(&cursor, read, sizeof read, &level) != 0)
+    while (log_read(&cursor, read, sizeof read, &level) != 0)
         found += strstr(read, "typed-by-somebody") != NULL;
     assert_int_equal(found, 0);
 }
