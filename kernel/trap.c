@@ -84,7 +84,8 @@ void trap_expect_end(struct trap_expectation *expectation)
     percpu()->expectation = NULL;
 }
 
-/* True when a self-test wanted this trap: the program goes on where the test said. */
+/* True when somebody provoked this trap: the program goes on where he said, or behind
+ * the trap. */
 static bool expectation_meet(struct percpu *cpu, struct trap_frame *frame)
 {
     struct trap_expectation *expected = cpu->expectation;

@@ -3,7 +3,7 @@
  * Traps: what happens after kernel/arch/entry.asm has saved the registers.
  *
  * A page fault is offered to mm first; what mm refuses, and every other exception, goes
- * to the expectation of a self-test if there is one, else it is a death
+ * to whoever provoked and expects it if there is one, else it is a death
  * (kernel/trap_fatal.c). Device interrupts go to the handler of their line, with
  * interrupts off.
  */
@@ -21,8 +21,7 @@ void trap_init(void);
  * returns. */
 void trap_dispatch(struct trap_frame *frame);
 
-/* --- device interrupts
- * ---------------------------------------------------------------------- */
+/* --- device interrupts --- */
 /* Sets who serves a line of the interrupt controllers and opens the line; NULL closes
  * it. The handler runs with interrupts off and must not sleep. Needs pic_init. */
 void irq_set_handler(u32 irq, void (*handler)(void));
@@ -31,16 +30,16 @@ void irq_set_handler(u32 irq, void (*handler)(void));
 u64 irq_count(u32 irq);
 u64 irq_unhandled_count(void);
 
-/* --- self-tests that provoke a trap
- * --------------------------------------------------------- */
-/* Which trap is expected. A static or a variable of the testing function; zeroed but
+/* --- traps that are provoked, by checks at boot and by self-tests --- */
+/* Which trap is expected. A static or a variable of the provoking function; zeroed but
  * for the first four. For vectors other than #PF the address does not count. */
 struct trap_expectation {
     u64 vector;
     u64 address; /* CR2 that must match, unless any_address */
     bool any_address;
-    bool returns; /* behind the trap instead, with the registers it had: for one that is
-                     no fault; nothing is explained */
+    bool returns; /* the handler goes back as from an interrupt, instead of to where
+                     trap_expect_begin was: for a trap that is no fault. The body then
+                     runs on, and nothing is explained */
 
     bool seen; /* the trap came; the rest is what it was */
     struct trap_frame frame;
