@@ -4,26 +4,17 @@
  * would be noticed far away.
  */
 #include "kernel/registers_check.h"
+#include "kernel/arch/register_trap.h"
 #include "kernel/base/panic.h"
 #include "kernel/instruction.h"
 #include "kernel/trap.h"
 
-#define REGISTERS     16
 /* A byte that no other register has, eight times. */
 #define VALUE(number) ((0xA0 + (u64)(number)) * 0x0101010101010101)
 
-/* In encoding order, as register_trap.asm has it. */
-struct register_trap {
-    u64 before[REGISTERS];
-    u64 after[REGISTERS];
-};
-
-void register_trap(struct register_trap *registers);
-void register_trap_ist(struct register_trap *registers);
-
 static NORETURN void lost(u64 vector, const char *where, u8 number, u64 found)
 {
-    for (u8 other = 0; other < REGISTERS; other++)
+    for (u8 other = 0; other < REGISTER_COUNT; other++)
         if (found == VALUE(other))
             panic_code(CODE_TR_04,
                        "%s %s a trap (vector %lu) as %#lx, expected %#lx: it has the "
@@ -38,9 +29,9 @@ static void vector_check(u64 vector, void (*raise)(struct register_trap *))
 {
     static struct trap_expectation e;
     struct register_trap registers;
-    u64 saved[REGISTERS];
+    u64 saved[REGISTER_COUNT];
 
-    for (u8 number = 0; number < REGISTERS; number++)
+    for (u8 number = 0; number < REGISTER_COUNT; number++)
         registers.before[number] = VALUE(number);
     e.vector = vector;
     e.returns = true;
@@ -48,7 +39,7 @@ static void vector_check(u64 vector, void (*raise)(struct register_trap *))
     raise(&registers);
     trap_expect_end(&e);
     trap_registers_take(&e.frame, saved);
-    for (u8 number = 0; number < REGISTERS; number++) {
+    for (u8 number = 0; number < REGISTER_COUNT; number++) {
         if (number == REGISTER_RSP) /* the CPU itself saves it */
             continue;
         if (saved[number] != VALUE(number))

@@ -3,6 +3,7 @@
  * Numbers the compiler chooses, for NASM. Compiled to assembly, never linked: scripts/gen-inc.sh
  * filters the "->name value" lines (gcc and clang agree on this form). Nobody types an offset.
  */
+#include "kernel/arch/register_trap.h"
 #include "kernel/arch/trap_frame.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/boot/disk_format.h"
@@ -164,6 +165,8 @@ static void trap_offsets(void)
     FIELD(resume_point, rsp);
     FIELD(resume_point, rip);
     FIELD(resume_point, rflags);
+    FIELD(register_trap, before);
+    FIELD(register_trap, after);
 }
 
 void offsets(void)

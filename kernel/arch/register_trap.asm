@@ -6,17 +6,19 @@
 ; void register_trap_ist(struct register_trap *)  on a stack of its own: vector 1
 ;
 ; Mode on entry: 64-bit, the kernel's IDT; the handler has to come back.
-; In:       RDI. Its first 16 words are loaded, in encoding order and but for RSP; after the trap
-;           the registers are stored in the 16 words behind them.
+; In:       RDI. The words `before` are loaded, in encoding order and but for RSP; after the trap
+;           the registers are stored in `after`.
 ; Stack:    64 bytes and the trap. Only RSP is relied on behind it: IRETQ makes it right.
 ; Clobbers: what C allows.
 bits 64
 
+%include "offsets.inc"
+
 global register_trap:function hidden
 global register_trap_ist:function hidden
 
-BEFORE equ 0
-AFTER  equ 16 * 8
+BEFORE equ register_trap_before
+AFTER  equ register_trap_after
 
 section .text
 
