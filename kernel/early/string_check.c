@@ -27,14 +27,20 @@ static u8 pattern(u64 at)
     return (u8)(at * 5 + 1);
 }
 
+/* Places in the area. */
+struct piece {
+    u64 to, from, bytes;
+};
+
 /* Every byte is what it was, but for those from `to` on: there it is what was at
  * `from`, or FILL when that is `to` itself. Makes the area whole again. */
-static void result_check(u8 *area, const char *name, u64 to, u64 from, u64 bytes)
+static void result_check(u8 *area, const char *name, struct piece piece)
 {
+    u64 to = piece.to, bytes = piece.bytes;
+
     for (u64 at = to - MARGIN; at < to + bytes + MARGIN; at++) {
-        bool inside = at - to < bytes;
-        u8 expected = inside && from == to ? FILL
-                                           : pattern(inside ? at - to + from : at);
+        bool inside = at - to < bytes, filled = inside && piece.from == to;
+        u8 expected = filled ? FILL : pattern(inside ? at - to + piece.from : at);
 
         if (area[at] != expected)
             early_die(EA_STRING,
@@ -49,13 +55,14 @@ static void result_check(u8 *area, const char *name, u64 to, u64 from, u64 bytes
 static void copy_check(u8 *area, u64 to, u64 from, u64 bytes)
 {
     memcpy(area + to, area + from, bytes);
-    result_check(area, "memcpy", to, from, bytes);
+    result_check(area, "memcpy", (struct piece){to, from, bytes});
 }
 
 static void move_overlap_check(u8 *area, u64 to, u64 from, u64 bytes)
 {
     memmove(area + to, area + from, bytes);
-    result_check(area, to < from ? "memmove down" : "memmove up", to, from, bytes);
+    result_check(area, to < from ? "memmove down" : "memmove up",
+                 (struct piece){to, from, bytes});
 }
 
 void string_check(void)
@@ -72,6 +79,6 @@ void string_check(void)
         move_overlap_check(area, LOW, LOW + SHIFT, bytes);
         move_overlap_check(area, LOW + SHIFT, LOW, bytes);
         memset(area + LOW + 1, FILL, bytes);
-        result_check(area, "memset", LOW + 1, LOW + 1, bytes);
+        result_check(area, "memset", (struct piece){LOW + 1, LOW + 1, bytes});
     }
 }
