@@ -3,7 +3,6 @@
  * The walk of one space, table by table. It follows nothing that is not a page table in
  * RAM, and never deeper than four levels, so a loop in the tables ends.
  */
-#include "kernel/arch/cpu_features.h"
 #include "kernel/base/atomic.h"
 #include "mm/audit_internal.h"
 #include "mm/pmm.h"

@@ -5,7 +5,7 @@
  * Owns:     the rules of cleaning; nothing else. The caller brings all storage.
  * Does not: allocate, log, call anything outside mm/memmap.c, keep a static buffer,
  *           hold a pointer in data (kernel/early runs it before relocations are
- * applied; names for people are in mm/memmap_text.h, for use after the move only).
+ *           applied; names for people are in mm/memmap_text.h, for use after the move).
  * Locking:  none; pure functions of their arguments.
  * Cost:     memmap_clean is O(n * ranges): about 3 000 instructions for QEMU's eight
  *           entries, 20 million for 1024 in the worst order. Frames below 256 bytes.

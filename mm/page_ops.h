@@ -4,12 +4,9 @@
  * machine started. General registers only.
  *
  * Owns:    the four choices: zero and copy, for warm memory that is about to be used
- * and for cold memory that nobody will look at soon.
- *
+ *          and for cold memory that nobody will look at soon.
  * Life:    works from the start with plain stores; page_ops_calibrate chooses once.
- *
  * Locking: none; the choices are made before a second CPU runs.
- *
  * Context: any. What was stored past the cache is ordered before the function returns.
  */
 #ifndef PLINTH_MM_PAGE_OPS_H

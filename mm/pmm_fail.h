@@ -5,9 +5,8 @@
  * pmm_promise. What was promised never fails.
  *
  * Locking: none: this CPU's requests only, while nobody else asks.
- *
  * Cost:    when off one load and one branch on the long way of an allocation, nothing
- * on the short one; while it is on, this CPU has no short way.
+ *          on the short one; while it is on, this CPU has no short way.
  */
 #ifndef PLINTH_MM_PMM_FAIL_H
 #define PLINTH_MM_PMM_FAIL_H

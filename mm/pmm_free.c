@@ -2,7 +2,6 @@
  *
  * Release: the steps of mm/pmm.c's head, in the order that needs no lock.
  */
-#include "kernel/base/panic.h"
 #include "mm/page_ops.h"
 #include "mm/pmm_single.h"
 #include "mm/ram.h"

@@ -4,7 +4,6 @@
  * are taken in part are opened and their frames named, and the sums are made. Reserving
  * is by clamped intersection of ranges, never by subtraction.
  */
-#include "kernel/base/atomic.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/string.h"
 #include "mm/frame_table.h"

@@ -102,7 +102,9 @@ static inline void frame_set(struct frame *frame, struct frame word)
  * say that they are zero already, or left alone. */
 enum contents { CONTENTS_ZERO, CONTENTS_RAW };
 
-/* Of a frame that was free with this word. */
+/* Of a frame that was free with this word: zeroed, when that is asked for and the word
+ * does not say that it is zero already. With check=frames one that says so is looked
+ * at, and FR-08 is the death when it is not. */
 void frame_contents(pfn_t pfn, struct frame was, enum contents contents);
 /* Takes n from *pool if it holds as many. */
 bool pool_take(u64 *pool, u64 n);
