@@ -22,6 +22,7 @@ LONGEST = 160
 
 def masked(text):
     """Without what changes from build to build: addresses, offsets, line numbers."""
+    text = re.sub(r'\bV:(0x)?[0-9a-fA-F]{5,}\b', 'V:…', text)
     text = re.sub(r'\b(0x)?[0-9a-fA-F]{9,16}\b', '…', text)
     text = re.sub(r'\+0x[0-9a-f]+|(?<=\.[ch])(:\d+)+', '', text)
     text = re.sub(r'\S*(check-\w+): \S+: ', r'\1: ', text)

@@ -177,6 +177,8 @@ def test_masked_text_is_the_same_in_every_build():
             'by memset+0x1c')
     assert page.masked(line) == ('plinth: PF-02 write at V:… (the direct map of P:…) '
                                  'by memset')
+    assert page.masked('GDTR holds V:0x62acc0, limit 0x37') == (
+        'GDTR holds V:…, limit 0x37')
 
 
 @pytest.mark.full
