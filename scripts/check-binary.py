@@ -5,7 +5,8 @@
 usage: check-binary.py KERNEL.elf OBJDUMP
 
 Fails on: instructions with vector or x87 operands (a program's FPU state would be
-destroyed), use of the red zone (an interrupt overwrites it), segments that are writable and
+destroyed), use of the red zone (an interrupt overwrites it), IRET of 4 or 2 byte words (it
+cuts what it returns to), segments that are writable and
 executable, sections that kernel.ld does not name, dynamic relocations other than
 R_X86_64_RELATIVE or in read-only sections, undefined symbols, a missing build-id.
 Exit: 0 clean, 1 findings (one line each), 2 wrong call or unreadable file.
@@ -163,6 +164,15 @@ def vector_uses(functions):
                                 f'-mgeneral-regs-only, and no data in .text')
 
 
+def short_returns(functions):
+    """64-bit mode takes what the assembler is told: without REX.W IRET pops halves."""
+    for _, instructions in functions:
+        for address, mnemonic, operands in instructions:
+            if mnemonic in ('iret', 'iretl', 'iretd', 'iretw'):
+                yield address, (f'"{mnemonic}" is the form of {"16" if "w" in mnemonic else "32"}'
+                                f'-bit code and pops words of that size; expected iretq')
+
+
 def red_zone_uses(functions):
     """Accesses below the stack pointer: relative to it, or to a frame pointer under which
     no push or subtraction has made room."""
@@ -226,7 +236,8 @@ def check(path, objdump):
     functions = disassemble(path, objdump)
     if sum(len(instructions) for _, instructions in functions) == 0:
         findings.append('.text has no instructions that objdump can read')
-    for uses in (vector_uses(functions), red_zone_uses(functions)):
+    for uses in (vector_uses(functions), red_zone_uses(functions),
+                 short_returns(functions)):
         found = list(uses)
         findings += [f'{locator.name(address)}: {text}' for address, text in
                      found[:FINDINGS_SHOWN]]

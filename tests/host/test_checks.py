@@ -127,6 +127,16 @@ def test_binary_vector_and_x87(shop, instruction):
     must_find(run('check-binary.py', elf, OBJDUMP), 'bad+0x', 'vector or x87', 'mgeneral-regs')
 
 
+@pytest.mark.parametrize('instruction, bits', [('iretl', 32), ('iretw', 16)])
+def test_binary_short_return(shop, instruction, bits):
+    bad = 'void bad(void); void bad(void) { __asm__ volatile("%s"); }'
+    objects = [shop.compile(GOOD), shop.compile(bad % instruction, name='bad')]
+    must_find(run('check-binary.py', shop.link(objects), OBJDUMP),
+              'bad+0x', f'form of {bits}-bit code', 'expected iretq')
+    objects = [shop.compile(GOOD), shop.compile(bad % 'iretq', name='bad')]
+    must_pass(run('check-binary.py', shop.link(objects), OBJDUMP))
+
+
 def test_binary_names_file_and_line(shop):
     bad = 'void bad(void);\nvoid bad(void)\n{\n    __asm__ volatile("fld1");\n}\n'
     elf = shop.link([shop.compile(GOOD), shop.compile(bad, '-g', name='bad')],
