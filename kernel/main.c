@@ -78,6 +78,7 @@ static void cpu_start(void)
     cpu_features_init();
     control_init();
     gdt_init(cpu);
+    high_check_ist(cpu);
     trap_init();
     init_done(INIT_CPU);
 }

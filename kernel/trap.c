@@ -147,10 +147,14 @@ static NORETURN void misframed_die(struct trap_frame *frame)
     trap_die(frame);
 }
 
+/* GS base is not followed before it is known: a fault here would be one in every
+ * handler of it, for ever and without a word. */
 void trap_dispatch(struct trap_frame *frame)
 {
-    struct percpu *cpu = percpu();
+    struct percpu *cpu = percpu_find(rdmsr(MSR_GS_BASE));
 
+    if (cpu == NULL)
+        trap_die_blockless(frame);
     cpu->trap_depth++;
     if (cpu->trap_depth > TRAP_DEPTH_MAX)
         trap_die(frame);

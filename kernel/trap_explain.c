@@ -176,9 +176,23 @@ void trap_explain_bios_line(const struct trap_frame *frame,
            frame->rflags >> 9 & 1);
 }
 
-void trap_explain(const struct trap_frame *frame, struct trap_explanation *out)
+/* Code runs with two selectors here. Others, or virtual-8086 mode, come from nowhere but
+ * a return that took its words from the wrong place. */
+static void return_cause(const struct trap_frame *frame, struct trap_explanation *out)
 {
-    memset(out, 0, sizeof(*out));
+    bool vm86 = (frame->rflags & RFLAGS_VM) != 0;
+
+    if (!vm86 && (frame->cs == SEL_KERNEL_CODE || frame->cs == (SEL_USER_CODE | 3)))
+        return;
+    format(out->cause, sizeof(out->cause),
+           "the last return from a trap came out wrong: CS is %#lx%s, expected %#x or "
+           "%#x; its frame was bad, or IRET lacks REX.W and took 4-byte halves (IRETD)",
+           frame->cs, vm86 ? " in virtual-8086 mode" : "", SEL_KERNEL_CODE,
+           SEL_USER_CODE | 3);
+}
+
+static void explain_vector(const struct trap_frame *frame, struct trap_explanation *out)
+{
     if (frame->entry_flags & TRAP_MISFRAMED) {
         explain_misframed(frame, out);
         return;
@@ -202,6 +216,13 @@ void trap_explain(const struct trap_frame *frame, struct trap_explanation *out)
     default:
         explain_other(frame, out);
     }
+}
+
+void trap_explain(const struct trap_frame *frame, struct trap_explanation *out)
+{
+    memset(out, 0, sizeof(*out));
+    explain_vector(frame, out);
+    return_cause(frame, out);
 }
 
 static const char *page_fault_words(u64 error, char *out, u64 out_bytes)

@@ -11,6 +11,7 @@
 #include "mm/heap.h"
 
 /* Opcodes of the one-byte and the 0F map */
+#define OPCODE_IRET      0xCF
 #define OPCODE_WRMSR     0x30
 #define OPCODE_RDMSR     0x32
 #define OPCODE_MOV_TO_CR 0x22
@@ -168,6 +169,16 @@ static void explain_selector(const struct evidence *evidence,
            trap_error_words(evidence->frame, words, sizeof(words)), evidence->who);
 }
 
+/* Without a prefix before it IRET takes 4-byte words, in 64-bit mode too. */
+static void iret_cause(const struct evidence *evidence, struct trap_explanation *out)
+{
+    if (evidence_is_opcode(evidence, MAP_ONE_BYTE, OPCODE_IRET) &&
+        *(const u8 *)(uintptr_t)evidence->frame->rip == OPCODE_IRET)
+        format(out->cause, sizeof(out->cause),
+               "this IRET lacks REX.W: IRETD takes 4-byte halves, so that the upper "
+               "half of RIP becomes CS; 64-bit code returns by IRETQ");
+}
+
 void trap_explain_protection(const struct trap_frame *frame,
                              struct trap_explanation *out)
 {
@@ -188,6 +199,7 @@ void trap_explain_protection(const struct trap_frame *frame,
                                              : "general protection fault",
                evidence.who);
     }
+    iret_cause(&evidence, out);
     if (frame->entry_flags & TRAP_IN_IRETQ)
         format(out->cause, sizeof(out->cause),
                "raised by the return to ring 3 itself: its frame is bad");

@@ -28,6 +28,7 @@
 static struct {
     u32 owner; /* index + 1 of the CPU that reports */
     struct trap_frame *frame;
+    u64 gs_base, kernel_gs_base; /* as they were, for TRAP_GS_LOST */
     struct trap_explanation explanation;
     char text[96];
 } fatal;
@@ -196,6 +197,25 @@ static void explain_nesting(struct trap_explanation *out)
            percpu_or_boot()->trap_depth, sentence);
 }
 
+/* A program's base has gone to KERNEL_GS_BASE on the way in, and so has whatever was
+ * taken for one. */
+static void explain_blockless(struct trap_explanation *out)
+{
+    bool user = trap_from_user(fatal.frame);
+    bool swapped = !user && (fatal.frame->entry_flags & TRAP_GS_SWAPPED);
+    u64 found = swapped ? fatal.kernel_gs_base : fatal.gs_base;
+    u64 other = swapped ? fatal.gs_base : fatal.kernel_gs_base;
+    char sentence[TRAP_SENTENCE_BYTES];
+
+    format(sentence, sizeof(sentence), "%s", out->sentence);
+    out->code = CODE_CP_06;
+    format(out->sentence, sizeof(out->sentence),
+           "%s is V:%016lx, expected CPU 0's block, V:%016lx%s: %s",
+           user ? "KERNEL_GS_BASE" : "GS base", found, (u64)(uintptr_t)&percpu_boot,
+           percpu_find(other) != NULL ? ", which the other base has (SWAPGS)" : "",
+           sentence);
+}
+
 static void explain(void)
 {
     struct trap_explanation *out = &fatal.explanation;
@@ -212,6 +232,8 @@ static void explain(void)
         format(out->sentence, sizeof(out->sentence),
                "machine check: the hardware is broken");
     }
+    if (fatal.frame->entry_flags & TRAP_GS_LOST)
+        explain_blockless(out);
 }
 
 static void report(void *unused)
@@ -286,4 +308,18 @@ void trap_die(struct trap_frame *frame)
         stack_call(report, NULL, cpu->death_stack_top);
     report(NULL);
     panic_leave();
+}
+
+void trap_die_blockless(struct trap_frame *frame)
+{
+    if (fatal.owner == 0) {
+        fatal.gs_base = rdmsr(MSR_GS_BASE);
+        fatal.kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
+    }
+    frame->entry_flags |= TRAP_GS_LOST | (frame->vector & VECTOR_MISFRAMED
+                                              ? TRAP_MISFRAMED
+                                              : 0);
+    frame->vector &= ~(u64)VECTOR_MISFRAMED;
+    wrmsr(MSR_GS_BASE, (u64)(uintptr_t)&percpu_boot);
+    trap_die(frame);
 }

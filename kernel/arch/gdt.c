@@ -73,6 +73,18 @@ static void segments_load(struct percpu *cpu)
     wrmsr(MSR_GS_BASE, (u64)(uintptr_t)cpu);
 }
 
+static void gs_base_check(const struct percpu *cpu)
+{
+    u64 base = rdmsr(MSR_GS_BASE), block = (u64)(uintptr_t)cpu;
+
+    if (base != block)
+        panic_code(CODE_CP_06,
+                   "GS base is V:%016lx with segments loaded, expected CPU %u's block, "
+                   "V:%016lx%s",
+                   base, cpu->index, block,
+                   base == 0 ? ": a selector loaded into GS clears it" : "");
+}
+
 void gdt_init(struct percpu *cpu)
 {
     struct table_register table = {sizeof(cpu->gdt) - 1, (u64)(uintptr_t)cpu->gdt};
@@ -89,6 +101,7 @@ void gdt_init(struct percpu *cpu)
     lldt(0);
     ltr(SEL_TSS);
     tss_descriptor_check(cpu);
+    gs_base_check(cpu);
 }
 
 void tss_set_ist(struct percpu *cpu, u32 index, u64 top)

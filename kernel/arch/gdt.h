@@ -39,8 +39,8 @@ static inline const void *tss_descriptor(u64 gdt)
 }
 
 /* Builds this CPU's GDT and TSS, loads both and every segment register. GS base is
- * kept. Dies with CP-05 when the descriptor in the loaded table is not that of the TSS.
- */
+ * kept. Dies with CP-05 when the descriptor in the loaded table is not that of the TSS,
+ * with CP-06 when GS base was not kept. */
 void gdt_init(struct percpu *cpu);
 
 /* Which stack the CPU switches to for an IST vector; index is IST_..., top 16-byte

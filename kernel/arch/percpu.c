@@ -11,6 +11,8 @@
 
 struct percpu percpu_boot;
 
+static struct percpu *blocks;
+
 /* Until guarded stacks stand (tss_set_ist). */
 static u8 boot_ist_stacks[IST_COUNT][BOOT_IST_BYTES] ALIGNED(16);
 
@@ -38,6 +40,8 @@ void percpu_init(struct percpu *cpu, u32 index)
 {
     cpu->self = cpu;
     cpu->index = index;
+    cpu->next = blocks;
+    blocks = cpu;
     if (index == 0)
         boot_stacks_fill(cpu);
     wrmsr(MSR_GS_BASE, (u64)(uintptr_t)cpu);
@@ -46,12 +50,18 @@ void percpu_init(struct percpu *cpu, u32 index)
     cpu_hooks_set(&hooks);
 }
 
+struct percpu *percpu_find(u64 base)
+{
+    struct percpu *cpu = blocks;
+
+    while (cpu != NULL && (u64)(uintptr_t)cpu != base)
+        cpu = cpu->next;
+    return cpu;
+}
+
 struct percpu *percpu_or_boot(void)
 {
-    u64 base = rdmsr(MSR_GS_BASE);
+    struct percpu *cpu = percpu_find(rdmsr(MSR_GS_BASE));
 
-    /* The upper half is ours: a program's base, or none, is below. */
-    if (base >> 47 != 0x1FFFF)
-        return &percpu_boot;
-    return (struct percpu *)(uintptr_t)base;
+    return cpu != NULL ? cpu : &percpu_boot;
 }

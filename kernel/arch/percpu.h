@@ -61,13 +61,15 @@ struct percpu {
     u64 spurious_address;    /* mm/fault.c: the last fault of an older translation, */
     u64 spurious_cr3;        /* the space it was in, PCID included, */
     u64 spurious_widenings;  /* and how often rights had been given until then */
+    struct percpu *next;     /* of all blocks, for percpu_find */
     struct tss tss;
     u64 gdt[GDT_ENTRIES] ALIGNED(16);
 };
 
 extern struct percpu percpu_boot;
 
-/* Fills in the block and makes it this CPU's: writes GS base. Interrupts must be off.
+/* Fills in the block and makes it this CPU's: writes GS base. Interrupts must be off,
+ * and CPUs come one after the other.
  * The block must be zero but for what its owner has set: IST tops, death stack, stack
  * bounds. For index 0 missing IST tops are filled with small static stacks, so that
  * traps work from here on. */
@@ -93,8 +95,12 @@ static inline struct pmm_cpu *percpu_frames(void)
     return frames;
 }
 
+/* The block at this address, or NULL: GS base is compared with the blocks there are
+ * before anybody follows it. Any context. */
+struct percpu *percpu_find(u64 base);
+
 /* As percpu(), for the path of death: when GS base is not a block (it was never set, or
- * was lost on the way in) answers the boot CPU's. */
+ * was lost) answers the boot CPU's. */
 struct percpu *percpu_or_boot(void);
 
 #endif

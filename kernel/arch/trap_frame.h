@@ -35,6 +35,8 @@
 #define TRAP_MISFRAMED \
     8 /* error code and stub did not fit; entry.asm mended the frame */
 
+#define TRAP_GS_LOST 16 /* GS base was no block; trap_fatal.c has put one there */
+
 /* trap_frame.vector, until trap_dispatch takes it away: the last one above. */
 #define VECTOR_MISFRAMED 0x100
 

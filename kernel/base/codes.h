@@ -37,6 +37,8 @@
     CODE(CP, 3, "a register still points to what goes with the identity map")         \
     CODE(CP, 4, "the stack is not aligned as C code needs it")                        \
     CODE(CP, 5, "the TSS is not where its descriptor says")                           \
+    CODE(CP, 6, "GS base is no CPU's block")                                          \
+    CODE(CP, 7, "an IST of the TSS is not the top of its stack")                      \
     CODE(DF, 1, "double fault")                                                       \
     CODE(EA, 1, "the loader's boot_info is not what the kernel expects")              \
     CODE(EA, 2, "no memory map to work with")                                         \

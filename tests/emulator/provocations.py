@@ -210,6 +210,19 @@ def tss_base_halved(image):
     image.replace('gdt_init', b'\x48\xc1\xe8\x20' + store, b'\x31\xc0\x66\x90' + store)
 
 
+def gs_base_not_kept(image):
+    """WRMSR of GS base behind the selectors: XOR EAX, EAX; MOV FS; MOV GS; ...; WRMSR."""
+    at = image.kernel_offset('gdt_init')
+    code = bytes(image.data[at:at + 400])
+    image.put(at + code.index(b'\x0f\x30', code.index(b'\x8e\xe8')), b'\x90\x90')
+
+
+def ist_at_bottom(image):
+    top = L['STACKS_BASE'] + (L['STACK_SLOT_DOUBLE_FAULT'] + 1) * L['STACK_SLOT_BYTES']
+    image.replace('kernel_main', struct.pack('<Q', top),
+                  struct.pack('<Q', top - L['STACK_BYTES']))
+
+
 def five_levels(image):
     """MOV RAX, CR4 becomes MOV AH, 10h: bit 12."""
     image.replace('cpu_features_init', b'\x0f\x20\xe0', b'\xb4\x10\x90')
@@ -333,6 +346,8 @@ KERNEL = [
         lambda image: image.replace('early_jump', b'\x55', b'\x90'))),
     Death('CP-05', 'limit_large', broken(tss_limit_large)),
     Death('CP-05', 'half_base', broken(tss_base_halved)),
+    Death('CP-06', 'not_kept', broken(gs_base_not_kept)),
+    Death('CP-07', 'at_bottom', broken(ist_at_bottom)),
     Death('FR-01', 'crumbs', firmware(payload_and_crumbs)),
     Death('FR-02', 'symbols', broken(variable_swap('symbols_phys', 'kernel_base')),
           constructed=True),

@@ -41,7 +41,7 @@
     /* irq_selftest.c */                                                               \
     T(spurious_interrupts) T(interrupts_end)                                           \
     /* explain_selftest.c */                                                           \
-    T(explain_target) T(explain_tss)                                                   \
+    T(explain_target) T(explain_tss) T(explain_return)                                 \
     /* recorder_selftest.c */                                                          \
     T(recorder_map) T(recorder_story) T(recorder_log)                                  \
     /* after everything */                                                             \
@@ -70,7 +70,7 @@
     T(die_no_memory) T(die_debug) T(die_breakpoint) T(die_no_fpu) T(die_segment)       \
     T(die_stack_segment) T(die_selector) T(die_msr) T(die_control_register)            \
     T(die_wild_jump) T(die_long_instruction) T(die_stack_gone)                         \
-    T(die_misaligned_stack)                                                            \
+    T(die_misaligned_stack) T(die_gs_lost)                                             \
     /* deaths_memory_selftest.c */                                                     \
     T(die_write_nowhere) T(die_call_nowhere) T(die_reserved_bit) T(die_corrupt_table)  \
     T(die_smap) T(die_smep) T(die_stray_guard) T(die_foreign_free) T(die_heap_books)   \

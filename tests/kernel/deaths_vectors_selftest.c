@@ -232,3 +232,10 @@ void test_die_stack_gone(struct selftest *t)
     __asm__ volatile("movq %0, %%rsp\n\tud2" : : "r"(NOT_CANONICAL) : "memory");
     must_not_return(t);
 }
+
+/* SWAPGS of a kernel that came from ring 0: an interrupt is the first to need the block. */
+void test_die_gs_lost(struct selftest *t)
+{
+    __asm__ volatile("swapgs\n\tint $0x80" : : : "memory");
+    must_not_return(t);
+}

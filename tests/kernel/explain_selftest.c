@@ -2,6 +2,7 @@
  *
  * What an explanation says beside its code: the evidence for the likely cause.
  */
+#include "kernel/arch/instr.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/base/string.h"
 #include "kernel/boot/layout.h"
@@ -83,11 +84,35 @@ void test_explain_target(struct selftest *t)
     }
 }
 
+/* Selectors that no code here runs with: what a return with words of another size takes
+ * for CS, and the mode that it takes from RFLAGS. */
+void test_explain_return(struct selftest *t)
+{
+    static const u8 iretd[] = {0xCF};
+    static struct trap_explanation good, wrong, vm86, halves;
+    struct trap_frame frame = {.vector = VECTOR_OPCODE, .cs = SEL_KERNEL_CODE};
+    frame.rip = virt_of(text_begin).raw;
+    trap_explain(&frame, &good);
+    frame.rflags = RFLAGS_VM;
+    trap_explain(&frame, &vm86);
+    frame.rflags = 0;
+    frame.cs = 0xFFFC;
+    trap_explain(&frame, &wrong);
+    frame = (struct trap_frame){.vector = VECTOR_PROTECTION, .error_code = 0xFFFC,
+                                .cs = SEL_KERNEL_CODE, .rip = virt_of(iretd).raw};
+    trap_explain(&frame, &halves);
+    CHECK_MSG(t, has(halves.cause, "lacks REX.W"), "%s", halves.cause);
+    CHECK_MSG(t, good.cause[0] == '\0', "%s", good.cause);
+    CHECK_MSG(t, has(wrong.cause, "IRETD"), "%s", wrong.cause);
+    CHECK_MSG(t, has(vm86.cause, "virtual-8086"), "%s", vm86.cause);
+}
+
 /* A GDT that somebody wrote over: the CPU has read it, so nothing happens to this one.
  */
 void test_explain_tss(struct selftest *t)
 {
-    struct trap_frame frame = {.vector = VECTOR_TSS, .error_code = SEL_TSS};
+    struct trap_frame frame = {
+        .vector = VECTOR_TSS, .error_code = SEL_TSS, .cs = SEL_KERNEL_CODE};
     static struct trap_explanation before, changed;
     u64 *upper = &percpu()->gdt[SEL_TSS / 8 + 1], saved = *upper;
     frame.rip = virt_of(text_begin).raw;
