@@ -26,7 +26,7 @@ KERNEL_C := kernel/main.c kernel/init_order.c \
 	kernel/base/site.c \
 	$(addprefix kernel/arch/,percpu.c spinlock.c cpu_features.c control.c gdt.c idt.c \
 	tsc.c backtrace.c last_words.c) \
-	$(addprefix mm/,ram.c page_ops.c page_table.c page_cursor.c page_map.c \
+	$(addprefix mm/,ram.c ram_explain.c page_ops.c page_table.c page_cursor.c page_map.c \
 	page_unmap.c page_change.c page_merge.c \
 	page_walk.c page_verify.c page_runs.c tlb.c frame_table.c \
 	pmm_init.c pmm_low.c pmm.c pmm_free.c pmm_stack.c pmm_tree.c pmm_fresh.c pmm_area.c \

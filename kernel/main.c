@@ -20,6 +20,8 @@
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/site.h"
+#include "kernel/base/string.h"
+#include "kernel/boot/symbols.h"
 #include "kernel/config_start.h"
 #include "kernel/death.h"
 #include "kernel/early/handover.h"
@@ -130,6 +132,7 @@ static void ram_start(void)
 {
     init_needs(INIT_RAM, INIT_CPU);
     ram_init(&handover.map);
+    ram_numbers_prove();
     init_done(INIT_RAM);
 }
 
@@ -177,6 +180,14 @@ static void console_start(void)
     init_done(INIT_CONSOLE);
 }
 
+/* As many digits of a build id as tell builds apart, in the order of other tools. */
+static u64 id_begin(const u8 *id)
+{
+    u64 word;
+    memcpy(&word, id, sizeof(word));
+    return __builtin_bswap64(word);
+}
+
 static void symbols_start(void)
 {
     init_needs(INIT_SYMBOLS, INIT_RAM);
@@ -187,9 +198,13 @@ static void symbols_start(void)
                                       build_id_note + 16);
     if (info->symbols_bytes == 0)
         log_warn("no function names: the image carries no symbols");
+    else if (status == STATUS_NOT_FOUND)
+        log_warn("no function names: the symbols are of another build, with build id "
+                 "%016lx..., the kernel has %016lx...",
+                 id_begin(((const struct symbols_head *)blob)->build_id),
+                 id_begin(build_id_note + 16));
     else if (status != STATUS_OK)
-        log_warn("no function names: the symbols are %s",
-                 status == STATUS_INVALID ? "damaged" : "of another build");
+        log_warn("no function names: the symbols are damaged");
     site_set_namer(symbol_text);
     init_done(INIT_SYMBOLS);
 }

@@ -145,6 +145,11 @@ static u32 slot_take(struct heap_page *info)
 
 void *heap_slab_alloc(u32 class_index, u64 bytes, site_t site)
 {
+    if (bytes > class_bytes[class_index])
+        panic_code(CODE_HP_11,
+                   "a request for %lu bytes would get a slot of %u: the object would "
+                   "end in its neighbour",
+                   bytes, class_bytes[class_index]);
     if (heap.room[class_index] == HEAP_NO_PAGE && !slab_add(class_index))
         return NULL;
     u32 page = heap.room[class_index];

@@ -41,11 +41,22 @@ static inline bool ram_section_has(phys_t phys)
            (ram_section_bits[section / 64] >> (section % 64) & 1);
 }
 
+/* What an address that is no RAM looks like, in words into out: a virtual one, one cut
+ * to 32 bits. ram_explain.c, as the two below. */
+void ram_alleged_text(phys_t phys, char *out, u64 out_bytes);
+/* Dies with FR-09. */
+NORETURN void ram_die(phys_t phys);
+/* The number of the last frame of RAM becomes its address again, or FR-09. */
+void ram_numbers_prove(void);
+
 /* A pointer into the direct map. Asserts in O(1) that the address lies in a GiB that
  * holds RAM. */
 static inline void *phys_to_ptr(phys_t phys)
 {
-    ASSERT(ram_section_has(phys));
+#ifndef PLINTH_NO_ASSERT
+    if (__builtin_expect(!ram_section_has(phys), 0))
+        ram_die(phys);
+#endif
     return (void *)(uintptr_t)(DIRECT_MAP_BASE + phys.raw);
 }
 static inline void *pfn_to_ptr(pfn_t pfn)

@@ -83,6 +83,7 @@
     CODE(FR, 6, "a frame is freed with another order than it was given")              \
     CODE(FR, 7, "what is freed is not the first frame of a block")                    \
     CODE(FR, 8, "a free frame was written after its release")                         \
+    CODE(FR, 9, "what should be the address of a frame is none")                      \
     CODE(GP, 1, "memory operand at a non-canonical address")                          \
     CODE(GP, 2, "a segment selector or gate was refused")                             \
     CODE(GP, 3, "a model-specific register was refused")                              \
@@ -99,6 +100,7 @@
     CODE(HP, 8, "heap memory was written to after it was freed")                      \
     CODE(HP, 9, "write past the end of a heap object")                                \
     CODE(HP, 10, "write before the start of a heap object")                           \
+    CODE(HP, 11, "the slot for a heap object is smaller than the request")            \
     CODE(ID, 1, "the identity map is not gone")                                       \
     CODE(IN, 1, "initialisation in the wrong order")                                  \
     CODE(LK, 1, "lock taken twice by one CPU")                                        \

@@ -43,6 +43,10 @@ class Break:
         """Where kernel.elf begins on the disk."""
         return self._entry('MANIFEST_KERNEL')['disk_offset']
 
+    @property
+    def symbols_file(self):
+        return self._entry('MANIFEST_SYMBOLS')['disk_offset']
+
     def kernel_offset(self, name):
         """The disk byte of a kernel function: by the stripped file's own segments."""
         address = self.kernel.symbols()[name]

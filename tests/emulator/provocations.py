@@ -356,6 +356,8 @@ KERNEL = [
     Death('GP-01', 'freed_fill', on(
         f'{CONFIG} heap=poison test=die_freed_pointer')),
     Death('HP-10', 'underrun', on(f'{CONFIG} heap=guard test=die_heap_underrun')),
+    Death('HP-11', 'no_table', broken(
+        lambda image: image.returns('heap_classes_init'), f'{CONFIG} test=heap_small')),
     Death('ID-01', 'no_flush', broken(lambda image: image.returns('local_flush_all'))),
     Death('LK-03', 'lost', broken(wait_shortened, f'{CONFIG} test=die_lock_held'),
           constructed=True),

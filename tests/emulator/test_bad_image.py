@@ -9,6 +9,7 @@ import struct
 import pytest
 
 import ktap
+from broken_image import Break
 from disk_format import (BASES, CONFIG_TEXT_MAX, HEAD, MANIFEST, Image, L, config_slot,
                          config_text, crc32c)
 from machine import Setup
@@ -277,6 +278,19 @@ def test_unknown_keys_are_named_and_ignored(victim, rubbish):
     assert loader['config_status'] == 0
     for word in ('frobnicate', 'sesame', 'shouting'):
         assert word in said, f'{word} is not named'
+
+
+# --- symbols of another build: the kernel does without, and says whose they are
+
+def test_symbols_of_another_build(build, tmp_path, rubbish):
+    image = Break(build)
+    at = image.symbols_file + 16
+    begin = bytes(image.data[at:at + 8])
+    image.put(at, bytes([begin[0] ^ 0xFF]))
+    _, said = boots(image.save(tmp_path / 'symbols.img'), rubbish)
+    changed = bytes([begin[0] ^ 0xFF]) + begin[1:]
+    assert (f'symbols are of another build, with build id {changed.hex()}..., '
+            f'the kernel has {begin.hex()}...') in said, said
 
 
 # --- cut short

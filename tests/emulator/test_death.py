@@ -43,7 +43,7 @@ DEADLY = {
     'die_heap_books': 'HP-04', 'die_fault_forbidden': 'HP-07',
     'die_frame_books': 'FR-03', 'die_lock_twice': 'LK-01', 'die_lock_foreign': 'LK-02',
     'die_table_books': 'PT-01',
-    'die_misaligned_stack': 'GP-06', 'die_gs_lost': 'CP-06',
+    'die_misaligned_stack': 'GP-06', 'die_gs_lost': 'CP-06', 'die_virtual_frame': 'FR-09',
     'die_circular_frames': 'EX-06', 'die_wild_frames': 'EX-06',
 }
 # These die again while they report: the first death's code; PN-02 follows.

@@ -9,6 +9,7 @@
 
 #include "kernel/base/assert.h"
 #include "kernel/base/panic.h"
+#include "mm/ram.h"
 
 #define TEXT_BYTES 300
 
@@ -36,6 +37,13 @@ void assert_fail_message(const char *where, const char *fmt, ...)
 {
     (void)fmt;
     world_die(CODE_AS_01, where);
+}
+
+/* In place of mm/ram_explain.c. */
+void ram_die(phys_t phys)
+{
+    (void)phys;
+    world_die(CODE_FR_09, "not RAM");
 }
 
 /* --- RAM --- */

@@ -41,7 +41,7 @@
     /* irq_selftest.c */                                                               \
     T(spurious_interrupts) T(interrupts_end)                                           \
     /* explain_selftest.c */                                                           \
-    T(explain_target) T(explain_tss) T(explain_return)                                 \
+    T(explain_target) T(explain_tss) T(explain_return) T(explain_no_ram)               \
     /* recorder_selftest.c */                                                          \
     T(recorder_map) T(recorder_story) T(recorder_log)                                  \
     /* after everything */                                                             \
@@ -75,7 +75,7 @@
     T(die_write_nowhere) T(die_call_nowhere) T(die_reserved_bit) T(die_corrupt_table)  \
     T(die_smap) T(die_smep) T(die_stray_guard) T(die_foreign_free) T(die_heap_books)   \
     T(die_fault_forbidden) T(die_frame_books) T(die_lock_twice) T(die_lock_foreign)    \
-    T(die_lock_held) T(die_frame_written) T(die_table_books)                           \
+    T(die_lock_held) T(die_frame_written) T(die_table_books) T(die_virtual_frame)      \
     /* deaths_twice_selftest.c */                                                      \
     T(die_panic_in_panic) T(die_fault_in_panic) T(die_in_end_hook)                     \
     T(die_panic_in_log) T(die_fault_in_log) T(die_all_sinks) T(die_in_explanation)     \

@@ -206,3 +206,12 @@ void test_die_lock_held(struct selftest *t)
     spin_lock(&lock);
     must_not_return(t);
 }
+
+/* A pointer, as an entry of a page table would keep it. */
+void test_die_virtual_frame(struct selftest *t)
+{
+    u64 virt = (u64)(uintptr_t)phys_to_ptr(phys_make(HIGH_MEMORY_PHYS));
+
+    (void)phys_to_ptr(pte_phys((pte_t){virt | PTE_P}, 1));
+    must_not_return(t);
+}

@@ -8,7 +8,8 @@
 #include "kernel/boot/layout.h"
 #include "kernel/early/image.h"
 #include "kernel/trap.h"
-#include "mm/addr.h"
+#include "mm/pte.h"
+#include "mm/ram.h"
 #include "tests/kernel/cases.h"
 
 static bool has(const char *text, const char *part)
@@ -122,4 +123,30 @@ void test_explain_tss(struct selftest *t)
     *upper = saved;
     CHECK_MSG(t, before.cause[0] == '\0', "%s", before.cause);
     CHECK_MSG(t, has(changed.cause, "the TSS descriptor"), "%s", changed.cause);
+}
+
+/* Addresses that were taken for those of frames. */
+void test_explain_no_ram(struct selftest *t)
+{
+    char whole[160], middle[160], image[160], beyond[160], cut[160];
+    struct phys_range range, last = {0};
+    u64 virt = DIRECT_MAP_BASE + HIGH_MEMORY_PHYS;
+    for (u32 i = 0; ram_range(i, &range); i++)
+        last = range;
+    ram_alleged_text(phys_make(virt), whole, sizeof(whole));
+    ram_alleged_text(phys_make(virt & PTE_FRAME_MASK), middle, sizeof(middle));
+    ram_alleged_text(phys_make(IMAGE_BASE), image, sizeof(image));
+    ram_alleged_text(phys_add(last.base, last.bytes), beyond, sizeof(beyond));
+    CHECK_MSG(t, has(whole, "a virtual address") && has(whole, "P:0x100000"), "%s",
+              whole);
+    CHECK_MSG(t, has(middle, "the middle bits") && has(middle, "P:0x100000"), "%s",
+              middle);
+    CHECK_MSG(t, has(image, "a virtual") && !has(image, "P:"), "%s", image);
+    CHECK_MSG(t, has(beyond, "RAM ends at"), "%s", beyond);
+    if (last.base.raw < 1UL << 32)
+        return;
+    /* On such a machine the GiB below 4 GiB is a hole. */
+    ram_alleged_text(phys_make(0xFFFFF000), cut, sizeof(cut));
+    CHECK_EQUAL(t, has(cut, "the low 32 bits of P:0x1fffff000"),
+                ram_contains(phys_make(0x1FFFFF000), PAGE_BYTES));
 }
