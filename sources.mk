@@ -10,7 +10,7 @@ STAGE2_ASM := $(addprefix stage2/,head.asm gdt.asm bios_gate.asm fault32.asm cpu
 	boot_tables.asm boot_info.asm fault64.asm paging_on.asm long_mode.asm \
 	summary.asm break.asm chs_guess.asm last_boot.asm \
 	recorder64.asm recorder_save.asm say.asm screen.asm stamp.asm \
-	crc32c_wide.asm gate_watch.asm head_tell.asm)
+	crc32c_wide.asm gate_watch.asm gate_vectors.asm head_tell.asm)
 
 # Runs before relocations are applied and calls nothing outside itself afterwards, which
 # scripts/check-early.py proves. The pure functions are shared with the rest of the kernel.

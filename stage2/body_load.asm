@@ -21,9 +21,6 @@ body_load:
         call    .read
         jc      .damaged
         inc     byte [body_copy]
-        mov     ecx, 1
-        mov     edx, DISK_PARTITION + DISK_STAGE2_BODY
-        quirk   QUIRK_BODY_SECOND
 .proven:
         mov     esi, BOUNCE_PHYS
         mov     edi, STAGE2_BODY_PHYS

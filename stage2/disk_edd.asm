@@ -72,6 +72,13 @@ edd_read:
         and     eax, 0xF0000000
         mov     ax, [disk_dest]
         stosd
+; Proven before the call: sectors that land on the vectors end inside the BIOS, without a word.
+        movzx   ecx, ax
+        shr     eax, 12
+        and     al, 0xF0
+        add     eax, ecx
+        cmp     eax, [disk_dest]
+        jne     .elsewhere
         mov     eax, [disk_lba]
         sub     eax, [disk_base]
         stosd
@@ -87,3 +94,6 @@ edd_read:
         pop     ecx
         pop     edi
         ret
+.elsewhere:
+        die     LOADER_READ_ELSEWHERE, "a read's packet has segment:offset=", \
+                {2, disk_packet + 6}, ":", {2, disk_packet + 4}, " meant=", {4, disk_dest}

@@ -32,7 +32,7 @@ bits 32
 global disk_use
 disk_use:
         mov     [disk_drive], al
-        mov     dword [chs_sectors], 0
+        and     dword [chs_sectors], 0
         mov     byte [sector_shift], 9
         call    edd_probe
         cmp     byte [disk_edd], 0
@@ -95,7 +95,7 @@ disk_read:
         xor     eax, eax
         mov     [disk_tries], eax
         mov     [disk_timeouts], eax
-.fresh: mov     dword [disk_here], 0
+.fresh: and     dword [disk_here], 0
 
 ; As much as remains, the limit allows and fits before the next 64 KiB line.
 .next:  mov     eax, [disk_left]

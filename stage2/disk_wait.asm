@@ -34,10 +34,10 @@ global wait_ticks
 wait_ticks:
         pushad
         mov     ebx, [BDA_TICKS]
-        mov     ecx, TICK_POLLS
-        imul    ecx, eax
+        imul    ecx, eax, TICK_POLLS
 .poll:  push    ecx
-        mov     ecx, POLL_DELAYS
+        push    byte POLL_DELAYS
+        pop     ecx
 .delay: out     PORT_DELAY, al
         loop    .delay
         pop     ecx

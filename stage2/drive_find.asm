@@ -4,7 +4,7 @@
 ; DL is a claim, the UUID in LBA 0 is proof.
 ;
 ; Mode: protected. Out: disk_drive, sector_bytes, sector_shift, base_marker, disk_base. Clobbers
-; everything.
+; everything. What was odd about them is told by the body, which has room (head_tell.asm).
 
 %include "stage2/stage2.inc"
 
@@ -47,15 +47,10 @@ drive_find:
                 " drives=", {1, BDA_DRIVE_COUNT}, " last", {TEXT_SUB, text_disk}
 
 .found: mov     byte [disk_quick], 0
-        movzx   edx, byte [disk_drive]
-        movzx   ecx, byte [drive_given]
-        cmp     ecx, edx
-        je      .known
-        quirk   QUIRK_DRIVE_REPAIRED
-.known: mov     al, 0
+        mov     al, 0
         xchg    al, [base_marker]
         cmp     al, 0
-        je      .sector
+        je      .end
 ; The marker is not covered by a checksum. It tells the truth if the kernel is where it would be
 ; with the partition's start added by the BIOS; nothing lies there otherwise.
         mov     eax, DISK_PAYLOAD - DISK_PARTITION
@@ -64,7 +59,7 @@ drive_find:
         mov     edi, BOUNCE_PHYS
         call    disk_read
         cmp     dword [edi], ELF_MAGIC
-        jne     .sector
+        jne     .end
         inc     byte [base_marker]
         mov     edx, DISK_PARTITION
         mov     cl, [sector_shift]
@@ -73,12 +68,6 @@ drive_find:
         mov     [disk_base], eax
         xor     ecx, ecx
         quirk   QUIRK_BASE_SHIFTED
-.sector:
-        mov     ecx, [sector_bytes]
-        cmp     ecx, 512
-        je      .end
-        xor     edx, edx
-        quirk   QUIRK_SECTOR_BYTES
 .end:   ret
 
 ; In: AL = drive. Out: ZF = 1: it is ours and everything is measured. Clobbers EAX, ECX-EDI.

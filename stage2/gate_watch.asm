@@ -9,7 +9,7 @@
 %include "stage2/stage2.inc"
 
 extern gate_before, gate_after, gate_eax, gate_flags, gate_gdtr, gate_idtr, gate_cr0
-extern gdt_register, idt_real, a20_keep
+extern gdt_register, idt_real, a20_keep, vectors_keep, vectors_check
 
 %define GATE_DWORDS     7                       ; EAX up to EBP; behind them DS, ES
 %define FLAG_IF         (1 << 9)
@@ -39,11 +39,12 @@ before: mov     esi, gate_eax
         mov     edi, given
         mov     ecx, GATE_DWORDS + 1
         rep movsd
-        ret
+        jmp     vectors_keep
 
 after:  mov     edx, [esp + VECTOR_AT]
         shl     edx, 8
         mov     dl, [given + 1]
+        call    vectors_check
         call    registers_check
         call    flags_check
         call    tables_check

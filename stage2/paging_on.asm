@@ -4,11 +4,11 @@
 ; neither the handlers nor the BIOS may be in reach. So all that it relies on is looked at here.
 ;
 ; Mode on entry: protected, no paging. On return: compatibility mode of long mode, same stack.
-; In: CR3, CR4 and EFER as they are to be. Clobbers EAX, ECX, EDX, ESI.
+; In: CR3, CR4 and EFER as they are to be. Clobbers EAX, ECX, EDX, ESI, EDI.
 
 %include "stage2/stage2.inc"
 
-extern a20_prove
+extern a20_prove, gdt, entry_phys, kernel_base, payload_end
 
 %define CR0_PE          (1 << 0)
 %define CR0_MP          (1 << 1)
@@ -19,7 +19,10 @@ extern a20_prove
 %define CR4_PAE         (1 << 5)
 %define MSR_EFER        0xC0000080
 %define EFER_WANTED     ((1 << 8) | (1 << 11))  ; LME, NXE
-%define ENTRY_P         1
+%define ENTRY_P         (1 << 0)
+%define ENTRY_RW        (1 << 1)
+%define ENTRY_PS        (1 << 7)
+%define INDEX_BITS      9
 ; Upper half of a code descriptor: present, code or data, code, L, D.
 %define CODE_LOOKED_AT  0x00609800
 %define CODE_64         0x00209800
@@ -56,17 +59,21 @@ paging_on:
         cmp     eax, CODE_64
         jne     .not_code
 
-; Code, stack, the handlers' stack, the IDT, the kernel's first stack.
+; What the first steps behind it touch.
+        mov     eax, [entry_phys]
+        mov     [must_be_mapped.entry], eax
+        mov     eax, [kernel_base]
+        mov     [must_be_mapped.first], eax
+        mov     eax, [payload_end]
+        dec     eax
+        mov     [must_be_mapped.last], eax
         mov     esi, must_be_mapped
 .next:  lodsd
         test    eax, eax
         jz      .good
         mov     [seen_address], eax
-        call    is_mapped
-        jnz     .next
-        mov     [seen_entry], eax
-        die     LOADER_PAGING, "the boot tables do not map what must go on: address=", \
-                {4, seen_address}, ", an entry on the way is ", {4, seen_entry}
+        call    walk
+        jmp     .next
 .good:  mov     eax, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG
         mov     cr0, eax
         ret
@@ -78,27 +85,75 @@ paging_on:
         die     LOADER_PAGING, "the far jump into long mode needs a 64-bit code segment:", \
                 " descriptor=", {8, seen_code}, ", expected L (bit 53) set and D (54) clear"
 
-; In: EAX = an address in the first 2 MiB. Out: ZF = 1: not mapped, EAX = the entry. Keeps ESI.
-is_mapped:
-        mov     ecx, eax
-        shr     ecx, PAGE_SHIFT
-        mov     eax, [BOOT_PML4_PHYS]
-        test    al, ENTRY_P
-        jz      .end
-        mov     eax, [BOOT_PDPT_PHYS]
-        test    al, ENTRY_P
-        jz      .end
-        mov     eax, [BOOT_PD_PHYS]
-        test    al, ENTRY_P
-        jz      .end
-        mov     eax, [BOOT_PT_PHYS + ecx * 8]
-        test    al, ENTRY_P
-.end:   ret
+; The way of the processor to seen_address, which must end there; else it is the end. Clobbers EAX,
+; ECX, EDX, EDI.
+walk:   mov     edi, BOOT_PML4_PHYS
+        mov     byte [seen_level], 4
+        mov     cl, PML4_SLOT_SHIFT
+        xor     edx, edx                        ; 4 GiB are all in the first entry there
+.entry: lea     edx, [edi + edx * 8]
+        mov     [seen_at], edx
+        mov     eax, [edx + 4]
+        mov     edx, [edx]
+        mov     [seen_entry + 4], eax
+        mov     [seen_entry], edx
+        mov     dword [seen_wrong], text_absent
+        test    dl, ENTRY_P
+        jz      .wrong
+        mov     dword [seen_wrong], text_read_only
+        test    dl, ENTRY_RW
+        jz      .wrong
+        mov     dword [seen_wrong], text_upper
+        test    eax, eax
+        jnz     .wrong
+        mov     edi, edx
+        and     edi, ~(PAGE_BYTES - 1)
+        cmp     cl, PAGE_SHIFT
+        je      .leaf
+        test    dl, ENTRY_PS
+        jz      .table
+        mov     dword [seen_wrong], text_page
+        cmp     cl, PAGE_2M_SHIFT
+        je      .leaf
+        jmp     .wrong
+
+; One level down, if there is one.
+.table: mov     dword [seen_wrong], text_table
+        lea     eax, [edi - BOOT_PML4_PHYS]
+        cmp     eax, BOOT_TABLES_END - BOOT_PML4_PHYS
+        jae     .wrong
+        dec     byte [seen_level]
+        sub     cl, INDEX_BITS
+        mov     edx, [seen_address]
+        shr     edx, cl
+        and     edx, TABLE_ENTRIES - 1
+        jmp     .entry
+.leaf:  mov     dword [seen_wrong], text_elsewhere
+        xor     edi, [seen_address]
+        shr     edi, cl
+        jnz     .wrong
+        ret
+.wrong: die     LOADER_PAGING, "the boot tables do not map what must go on: address=", \
+                {4, seen_address}, " level=", {1, seen_level}, " entry=", {8, seen_entry}, \
+                " at=", {4, seen_at}, ": ", {TEXT_AT, seen_wrong}
+
+text_absent:    text "not present"
+text_read_only: text "not writable"
+text_upper:     text "its upper half is not 0"
+text_page:      text "PS is set where no page can be"
+text_table:     text "PS is clear, so it is taken for a table, and no table lies there"
+text_elsewhere: text "it leads to another address"
 
         align   4, db 0
+; Code, stack, the handlers' stack, IDT and GDT, the kernel's first stack, boot_info, the recorder,
+; the kernel.
 must_be_mapped:
-        dd      paging_on, REAL_STACK_TOP - 4, BOOT_FAULT_STACK_TOP - 8, IDT64_PHYS
-        dd      EARLY_STACK_TOP - 8, BOOT_INFO_PHYS, 0
+        dd      paging_on, REAL_STACK_TOP - 4, BOOT_FAULT_STACK_TOP - 8, IDT64_PHYS, gdt
+        dd      EARLY_STACK_TOP - 8, BOOT_INFO_PHYS, RECORDER_PHYS
+.entry: dd      0
+.first: dd      0
+.last:  dd      0
+        dd      0
 seen_code:      dq 0
 seen_gdtr:      dw 0
                 dd 0
@@ -106,4 +161,7 @@ seen_efer:      dd 0
 seen_cr4:       dd 0
 seen_cr3:       dd 0
 seen_address:   dd 0
-seen_entry:     dd 0
+seen_entry:     dq 0
+seen_at:        dd 0
+seen_wrong:     dd 0
+seen_level:     db 0

@@ -116,6 +116,11 @@ entry_load:
 
 .done:  cmp     dword [ebx + manifest_entry_kind], MANIFEST_KERNEL
         je      segments_zero
+        mov     edx, edi
+        mov     edi, [payload_end]              ; where it began
+        add     edi, [ebx + manifest_entry_bytes]
+        cmp     edi, edx
+        jne     place_short
         add     edi, PAGE_MASK
         and     edi, ~PAGE_MASK
         mov     [payload_end], edi
@@ -167,7 +172,12 @@ segments_place:
         add     edi, [kernel_base]
         sub     esi, ebp
         add     esi, BOUNCE_PHYS
+        call    segment_end
+        cmp     edi, edx
+        jne     .torn
         call    copy
+        sub     edi, edx
+        add     [ebx + SEGMENT_PLACED], edi
 .none:  pop     edx
         pop     eax
         add     ebx, SEGMENT_BYTES
@@ -175,17 +185,43 @@ segments_place:
         jnz     .segment
         popad
         ret
+.torn:  mov     [place_found], edi
+        mov     [place_wanted], edx
+        mov     dword [place_fault], text_over
+        jb      .die
+        mov     dword [place_fault], text_gap
+.die:   die     LOADER_PAYLOAD_PLACE, "a piece of the kernel would ", \
+                {TEXT_AT, place_fault}, " the one before: to=", {4, place_found}, \
+                " expected=", {4, place_wanted}, " chunk=", {2, chunk_number}
 
-; ECX bytes from ESI to EDI, both moved on.
-copy:   mov     edx, ecx
+; Out: EDX = where what a segment holds so far ends. In: EBX = segment.
+segment_end:
+        mov     edx, [kernel_base]
+        add     edx, [ebx + SEGMENT_DEST]
+        add     edx, [ebx + SEGMENT_PLACED]
+        ret
+
+text_over:
+        text    "overwrite"
+text_gap:
+        text    "leave a gap behind"
+place_fault:
+        dd      0
+place_found:
+        dd      0
+place_wanted:
+        dd      0
+
+; ECX bytes from ESI to EDI, both moved on. Keeps EDX.
+copy:   push    ecx
         shr     ecx, 2
         rep movsd
-        mov     ecx, edx
+        pop     ecx
         and     ecx, 3
         rep movsb
         ret
 
-; What the file does not carry is zero.
+; What the file does not carry is zero; all that it does carry has come.
 segments_zero:
         pushad
         mov     ebx, segments
@@ -194,6 +230,9 @@ segments_zero:
         mov     edi, [ebx + SEGMENT_DEST]
         add     edi, [kernel_base]
         add     edi, [ebx + SEGMENT_FILE]
+        call    segment_end
+        cmp     edi, edx
+        jne     place_short
         mov     ecx, [ebx + SEGMENT_MEMORY]
         sub     ecx, [ebx + SEGMENT_FILE]
         xor     eax, eax
@@ -208,3 +247,10 @@ segments_zero:
         jnz     .segment
         popad
         ret
+
+; In: EDX = where the last piece ended, EDI = where it should have.
+place_short:
+        mov     [place_found], edx
+        mov     [place_wanted], edi
+        die     LOADER_PAYLOAD_PLACE, "what was copied ends at the wrong place: end=", \
+                {4, place_found}, " expected=", {4, place_wanted}, " entry=", {1, chunk_entry}

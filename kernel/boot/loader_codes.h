@@ -14,6 +14,7 @@
 #define LOADER_EXCEPTION_32      4 /* CPU exception in protected mode */
 #define LOADER_EXCEPTION_64      5 /* CPU exception in long mode, before the kernel's handlers */
 #define LOADER_DISK_READ         7 /* all tries failed; facts of the last one */
+#define LOADER_READ_ELSEWHERE    8 /* a read's packet points elsewhere, or its sectors went there */
 
 /* Errors: the processor. */
 #define LOADER_NO_CPUID         10
@@ -36,6 +37,7 @@
 #define LOADER_CHUNK_DAMAGED    33 /* checksum of a piece of kernel, symbols or module */
 #define LOADER_KERNEL_ELF       34 /* kernel.elf breaks a rule; the line says which */
 #define LOADER_PAYLOAD_CUT      35 /* less was loaded than the manifest lists */
+#define LOADER_PAYLOAD_PLACE    36 /* a piece was not copied behind the one before */
 
 /* Quirks. Each comment opens with what `at` is, the same wherever the code is noted; the report
  * prints the word, and tests/host/test_quirk_table.py compares it. `count` is as said, else 0.

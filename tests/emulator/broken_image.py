@@ -16,7 +16,7 @@ from elf64 import Elf
 
 # LIDT of six or ten zero bytes, then INT3, which an empty IDT cannot deliver. 64-bit code
 # finds the bytes relative to RIP, 32-bit code by their address.
-# No function that replace() looks into is longer.
+# No function that replace() and replace_loader() look into is longer.
 FUNCTION_BYTES = 1024
 TRIPLE_FAULT_64 = b'\x0f\x01\x1d\x01\0\0\0\xcc' + bytes(10)
 
@@ -71,12 +71,24 @@ class Break:
 
     def put_loader(self, name, code):
         """Over a place of stage2, in both copies."""
+        for base in BASES:
+            self.put(base + self.loader_offset(name), code)
+        return self
+
+    def loader_offset(self, name):
+        """The disk byte of a place of stage2, in the first copy."""
         offset = L['DISK_STAGE2_HEAD'] + self.loader[name] - L['STAGE2_PHYS']
         if self.loader[name] >= L['STAGE2_BODY_PHYS']:
             offset = L['DISK_STAGE2_BODY'] + self.loader[name] - L['STAGE2_BODY_PHYS']
         assert L['DISK_STAGE2_HEAD'] <= offset < L['DISK_RESERVED'], name
+        return offset
+
+    def replace_loader(self, name, old, new):
+        """Bytes in a function of stage2, the first such ones, in both copies."""
+        begin = self.loader_offset(name)
+        at = self.data.index(old, begin, begin + FUNCTION_BYTES)
         for base in BASES:
-            self.put(base + offset, code)
+            self.put(base + at, new)
         return self
 
     def undefined(self, name):

@@ -175,12 +175,38 @@ def magic_change(image):
 
 def bss_left_alone(image):
     """SHR ECX, 2; REP STOSD, behind a segment's file part: only the count is left."""
-    zeroing = b'\xc1\xe9\x02\xf3\xab'
-    at = image.data.index(zeroing, L['DISK_STAGE2_BODY'] + image.loader['payload_load']
-                          - L['STAGE2_BODY_PHYS'])
-    assert at < L['DISK_RESERVED']
-    for base in BASES:
-        image.put(base + at, zeroing[:3] + b'\x90\x90')
+    image.replace_loader('segments_zero', b'\xc1\xe9\x02\xf3\xab',
+                         b'\xc1\xe9\x02\x90\x90')
+
+
+def packet_linear(image):
+    """SHL EAX, 12; AND EAX, 0F0000000h; MOV AX, the lower half: left out."""
+    image.replace_loader('edd_read', b'\xc1\xe0\x0c\x25\0\0\0\xf0', b'\x90' * 14)
+
+
+def no_page_size(image):
+    """MOV EAX, 83h: present and writable are left."""
+    image.replace_loader('boot_tables_build', b'\xb8\x83\0\0\0', b'\xb8\x03\0\0\0')
+
+
+def one_large_page(image):
+    """MOV ECX, 2048 entries: one is left."""
+    image.replace_loader('boot_tables_build', b'\xb9\0\x08\0\0', b'\xb9\x01\0\0\0')
+
+
+def pieces_to_the_start(image):
+    """MOV EDI, ESI; SUB EDI, [EBX]: the position in the segment becomes 0."""
+    image.replace_loader('segments_place', b'\x89\xf7\x2b\x3b', b'\x31\xff\x90\x90')
+
+
+def half_copied(image):
+    """SHR ECX, 2 becomes SHR ECX, 3."""
+    image.replace_loader('copy', b'\xc1\xe9\x02', b'\xc1\xe9\x03')
+
+
+def symbols_not_copied(image):
+    """MOV ESI, BOUNCE_PHYS; PUSH ECX; CALL copy; POP ECX: jumped over."""
+    image.replace_loader('entry_load', b'\xbe\0\0\x01\0\x51', b'\xeb\x0a')
 
 
 def relocation_change(image):
@@ -283,6 +309,9 @@ LOADER = [
     Death('L-04', 'ud2', broken(lambda image: image.undefined('cpu_check'))),
     Death('L-05', 'ud2', broken(lambda image: image.undefined('long_mode_enter.sum'))),
     Death('L-07', 'unreadable', read_error(L['DISK_PAYLOAD'] // 512 + 16)),
+    Death('L-08', 'packet', broken(packet_linear)),
+    Death('L-08', 'vectors', broken(lambda image: image.put_loader(
+        'vectors_keep', b'\xc3')), constructed=True),
     Death('L-10', 'no_probe', broken(lambda image: image.put_loader(
         'cpu_probe', b'\xc3')), constructed=True),
     Death('L-11', 'qemu32', on(cpu='qemu32')),
@@ -296,6 +325,8 @@ LOADER = [
         'long_mode_enter.efer', b'\x0d\0\x08\0\0'))),
     Death('L-16', 'code_32', broken(lambda image: image.put_loader(
         'gdt_code64', struct.pack('<Q', 0x00CF9B000000FFFF)))),
+    Death('L-16', 'no_page_size', broken(no_page_size)),
+    Death('L-16', 'one_large_page', broken(one_large_page)),
     Death('L-20', 'nothing', firmware(memory(REFUSE))),
     Death('L-21', 'bda', firmware(memory(HONEST, bda_kib=256))),
     Death('L-22', 'four_mib', on(mem='4M')),
@@ -309,6 +340,9 @@ LOADER = [
         'entry_load', b'\xc3'))),
     Death('L-35', 'last_sector', broken(lambda image: image.put_loader(
         'disk_place.whole', b'\x90' * 4))),
+    Death('L-36', 'twice', broken(pieces_to_the_start)),
+    Death('L-36', 'half', broken(half_copied)),
+    Death('L-36', 'symbols', broken(symbols_not_copied)),
 ]
 EARLY = [
     Death('EA-01', 'magic', broken(magic_change), constructed=True, recorded=False),
