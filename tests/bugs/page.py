@@ -13,7 +13,8 @@ WORDS = {'second set': ('written without knowledge of the messages',
                         ', after its bugs were read and messages mended that they had '
                         'shown to be poor'),
          'third set': ('written without knowledge of the messages after the '
-                       'diagnostics that the second set asked for', '')}
+                       'diagnostics that the second set asked for',
+                       ', after its bugs were read as well')}
 BEGIN, END = '<!-- museum: begin -->', '<!-- museum: end -->'
 ROW = re.compile(r'^\| \[([\w-]+)\]\([^)]*\) \|.*\| (named|partly|not named) \|', re.M)
 

@@ -108,7 +108,8 @@ def test_each_set_has_its_score(tmp_path, monkeypatch):
     assert ': 2 bugs: 1 named, 0 partly, 1 not named; 1 caught by' in lines[6]
     assert lines[8].startswith('third set, written without knowledge')
     assert lines[8].endswith('when it first ran: 1 bugs: 0 named, 1 partly, 0 not named.')
-    assert lines[10].startswith('third set now: 1 bugs: 0 named, 1 partly, 0 not named; ')
+    assert lines[10].startswith('third set now, after its bugs were read as well: 1 bugs: '
+                                '0 named, 1 partly, 0 not named; ')
     assert text.startswith('before') and text.endswith('after\n')
 
 
