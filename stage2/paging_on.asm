@@ -83,7 +83,8 @@ paging_on:
                 " (PAE 20) CR3=", {4, seen_cr3}
 .not_code:
         die     LOADER_PAGING, "the far jump into long mode needs a 64-bit code segment:", \
-                " descriptor=", {8, seen_code}, ", expected L (bit 53) set and D (54) clear"
+                " descriptor=", {8, seen_code}, ", expected P (bit 47), S (44), code (43)", \
+                " and L (53) set, D (54) clear"
 
 ; The way of the processor to seen_address, which must end there; else it is the end. Clobbers EAX,
 ; ECX, EDX, EDI.
