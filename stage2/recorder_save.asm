@@ -19,10 +19,6 @@ recorder_save:
         je      .end
         call    wanted
         jne     .end
-        mov     al, [disk_edd]
-        or      al, [chs_guessed]
-        cmp     al, [disk_edd]
-        jne     .guessed
 
 ; Firmware that adds the partition's start cannot reach the slot at the disk's beginning; the
 ; second one lies as far behind the partition's start.
@@ -30,7 +26,11 @@ recorder_save:
         cmp     byte [base_marker], 0
         je      .slot
         add     ebx, DISK_PARTITION
-.slot:  push    dword [disk_limit]
+.slot:  mov     al, [disk_edd]
+        or      al, [chs_guessed]
+        cmp     al, [disk_edd]
+        jne     .guessed
+        push    dword [disk_limit]
         mov     edx, RECORDER_PHYS
 .bank:  mov     edi, BOUNCE_PHYS
         mov     ecx, RECORDER_BANK_BYTES / 4
@@ -76,7 +76,7 @@ recorder_save:
 .end:   ret
 .guessed:
         xor     ecx, ecx
-        mov     edx, DISK_RECORDER
+        mov     edx, ebx
         quirk   QUIRK_RECORDER_UNSAVED
         ret
 

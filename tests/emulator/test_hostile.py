@@ -13,7 +13,9 @@ import sys
 
 import pytest
 
+import ktap
 import samples
+from disk_format import L
 
 for folder in ('firmware', os.path.join('firmware', 'mini')):
     sys.path.insert(0, os.path.join(samples.ROOT, 'tests', folder))
@@ -21,10 +23,14 @@ for folder in ('firmware', os.path.join('firmware', 'mini')):
 import hostile_fuzz   # noqa: E402
 import hostile_plinth as plinth   # noqa: E402
 import mini   # noqa: E402
+from hostile_case import WARNS, Case   # noqa: E402
+from hostile_entry import PARTITION_LBA   # noqa: E402
 from hostile_run import Runner   # noqa: E402
 from hostile_table import CASES, README, with_table   # noqa: E402
+from shim import READ, Rule, Scenario   # noqa: E402
 
 full = pytest.mark.full
+BASE_SHIFTED, READ_RETRIED, HEAD_RETRIED = 2, 6, 34
 SEEDS, MORE_SEEDS = range(1, 51), range(51, 1001)
 TOOL = os.path.join(samples.SCRIPTS, 'hostile-bios')
 ON_QEMU = [case for case in CASES if 'qemu' in case.emulators and not case.memory]
@@ -60,6 +66,22 @@ def test_scenario(case, runner):
 def test_scenario_on_bochs(case, bochs_runner):
     verdict = bochs_runner.run(case)
     assert verdict.ok, '\n'.join([*verdict.problems, verdict.outcome.e9[-2000:]])
+
+
+@pytest.mark.parametrize('lba, code, at', [
+    (PARTITION_LBA, READ_RETRIED, PARTITION_LBA),                   # whose drive is it?
+    (L['DISK_PAYLOAD'] // 512, READ_RETRIED, L['DISK_PAYLOAD'] // 512),     # the base?
+    (PARTITION_LBA + 1, HEAD_RETRIED, (PARTITION_LBA + 1) * 512)],          # by stage1
+    ids=('drive', 'base', 'head'))
+def test_places_are_those_of_the_disk(lba, code, at, runner):
+    """Where the firmware counts from the partition, the first read of a sector fails."""
+    rule = Rule('FAIL', READ, 0x20, lba=lba, lba_end=lba + 1, times=1)
+    verdict = runner.run(Case('zip', 'a read fails before the base is known', 'USB-ZIP',
+                              Scenario(base_lba=PARTITION_LBA, rules=(rule,)), WARNS,
+                              (BASE_SHIFTED, code), shows=(f'LBA={lba:08X}',)))
+    assert verdict.ok, '\n'.join([*verdict.problems, verdict.outcome.e9[-2000:]])
+    quirks = ktap.report(verdict.outcome.serial)['loader']['quirks']
+    assert [quirk['at'] for quirk in quirks if quirk['code'] == code] == [at]
 
 
 def check_seeds(seeds, runner):
