@@ -19,8 +19,8 @@
       An image of somebody else is judged by what BIOSes ask of any: BAD does not
       boot or is cut, warn names machines that will not have it
 
-IMAGE is a file or a device. Exit: 0 good, 1 check found something bad or lastboot
-nothing, 2 bad input (one line says what; nothing was changed).
+IMAGE is a file or a device. Exit: 0 good, 1 check found something bad, lastboot
+no boot, 2 bad input (one line says what; nothing was changed).
 """
 import argparse
 import json
@@ -334,7 +334,14 @@ def show(options):
 def lastboot(options):
     import recorder   # as below: the other commands do without
     image = Image(options.image)
+    damaged = [at for at, data in recorder.image_slots(image)
+               if recorder.slot_is_damaged(data)]
+    for at in damaged:
+        print(f'{options.image}: the recorder at byte {at:#x} is damaged: it holds bytes, '
+              'but not one sound record', file=sys.stderr)
     found = recorder.image_boots(image)
+    if not found and damaged:
+        return 1
     if not found:
         print(f'{options.image}: no boot is on record (recorder=disk in the '
               'configuration has the loader write it)')

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 
 import disk_format as fmt
+import recorder
 from disk_format import BASES, CONFIG, HEAD, L, MANIFEST
 from elf64 import Elf, ElfError
 
@@ -64,8 +65,9 @@ def zeros(name, why, data, base):
 def findings(image):
     data, broken = image.content(), []
     for rules in (size_rules(image), boot_sector_rules(data), partition_rules(data),
-                  head_rules(data), config_rules(data), manifest_rules(data),
-                  payload_rules(data, image.size), copy_rules(data, image.size)):
+                  head_rules(data), config_rules(data), recorder_rules(data),
+                  manifest_rules(data), payload_rules(data, image.size),
+                  copy_rules(data, image.size)):
         for finding in rules:
             broken += [finding.name] * finding.broken
             yield finding
@@ -196,6 +198,16 @@ def config_rules(data):
                       'printable ASCII', f'byte {odd or 0:#04x}')
         rest = CONFIG.bytes + min(head['text_bytes'], fmt.CONFIG_TEXT_MAX)
         yield zeros(f'{tag}-rest', 'one text has one form', slot[rest:], at + rest)
+
+
+def recorder_rules(data):
+    for number, base in enumerate(BASES):
+        at = base + L['DISK_RECORDER']
+        slot = data[at:at + L['RECORDER_BYTES']]
+        yield Finding(f'recorder{number + 1}', 'what lastboot tells was written by a boot',
+                      not recorder.slot_is_damaged(slot),
+                      f'zeros or the records of a boot at byte {at:#x}',
+                      'bytes without one sound record')
 
 
 def manifest_rules(data):

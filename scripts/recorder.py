@@ -2,6 +2,7 @@
 """The flight recorder, decoded on the host: from memory or from the slot on the disk.
 
   boots(data)           the boots that 64 KiB of recorder hold, newest first
+  slot_is_damaged(data) whether a slot on the disk holds bytes, but no boot
   Boot.lines(names)     what one of them tells, as lines
   Reset(read)           finds the boot that a reset ended, in a running machine
   image_names(image)    functions of the image's kernel, to name addresses with
@@ -242,14 +243,22 @@ def boots(data):
     return sorted(filter(None, found), key=lambda boot: boot.count, reverse=True)
 
 
+def slot_is_damaged(data):
+    """Whether a slot is neither empty nor a recorder that a boot can be read from."""
+    return any(data) and not boots(data)
+
+
+def image_slots(image):
+    """The recorder's two slots of an image, each as (disk offset, bytes)."""
+    for base in fmt.BASES:
+        at = base + L['DISK_RECORDER']
+        yield at, image.read(at, L['RECORDER_BYTES'])
+
+
 def image_boots(image):
     """The boots in the recorder's slots of an image: of the first slot that holds any.
     Firmware that shows the partition as the disk has stage2 write the second."""
-    for base in fmt.BASES:
-        found = boots(image.read(base + L['DISK_RECORDER'], L['RECORDER_BYTES']))
-        if found:
-            return found
-    return []
+    return next(filter(None, (boots(data) for _, data in image_slots(image))), [])
 
 
 class Reset:

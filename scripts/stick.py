@@ -24,7 +24,7 @@ def good_config(slot):
 
 
 def good_recorder(slot):
-    return bool(recorder.boots(slot)) or not any(slot)
+    return not recorder.slot_is_damaged(slot)
 
 
 # What changes on a good stick, by `image.py set` and recorder=disk: where, what, and

@@ -104,9 +104,11 @@ def test_uuid_is_version_8(original):
         assert (made.version, made.variant) == (8, uuid.RFC_4122)
 
 
-def test_a_recorded_death_breaks_no_rule(image):
+def test_check_finds_a_recorder_without_a_record(image):
     poke(image, L['DISK_RECORDER'], b'last words')
-    assert bad_rules(image) == set()
+    assert bad_rules(image) == {'recorder1'}
+    poke(image, SECOND + L['DISK_RECORDER'] + L['RECORDER_BYTES'] - 1, b'x')
+    assert bad_rules(image) == {'recorder1', 'recorder2'}
 
 
 def test_seal_fills_in_nothing_else(original, tmp_path):

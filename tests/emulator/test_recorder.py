@@ -270,14 +270,17 @@ def test_without_the_key_the_disk_is_not_written(image, rubbish):
 
 
 def test_lastboot_of_a_damaged_slot(image, tmp_path):
-    """Rubbish in the slot is no boot."""
+    """Rubbish in the slot is no boot, and no empty slot."""
     path = tmp_path / 'image.img'
     data = bytearray(open(image, 'rb').read())
     at = L['DISK_RECORDER']
     data[at:at + L['RECORDER_BYTES']] = os.urandom(L['RECORDER_BYTES'])
     path.write_bytes(data)
-    status, out, _ = image_tool('lastboot', path)
-    assert status == 1 and 'no boot is on record' in out
+    status, out, errors = image_tool('lastboot', path)
+    assert (status, out) == (1, '')
+    assert f'the recorder at byte {at:#x} is damaged' in errors
+    status, out, errors = image_tool('lastboot', image)
+    assert (status, errors) == (1, '') and 'no boot is on record' in out
     assert image_tool('lastboot', tmp_path / 'nothing.img')[0] == 2
 
 

@@ -274,6 +274,8 @@ def test_verify_forgives_no_damage_in_slots_that_change(at, call, computer, imag
         file.write(b'\x5a')
     code, out, _ = call('--verify', path, image)
     assert code == 1 and 'differs and breaks its own rules' in out and 'BAD, 1 ' in out
+    code, out, _ = call('--verify', path)     # the same verdict without the image
+    assert code == 1 and 'BAD' in out
 
 
 def test_verify_of_a_short_disk(call, computer, image):
