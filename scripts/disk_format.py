@@ -269,11 +269,16 @@ class Image:
         self.file.flush()
         os.fsync(self.file.fileno())
 
-    def require_whole(self):
+    def cut_words(self):
+        """How the image is cut short, or ''."""
         wanted = self.head['image_bytes']
-        if self.size < wanted or wanted < L['DISK_PAYLOAD']:
-            raise ImageError(f'{self.path}: cut short: {self.size} bytes, '
-                             f'its head says {wanted}')
+        if self.size >= wanted >= L['DISK_PAYLOAD']:
+            return ''
+        return f'cut short: {self.size} bytes, its head says {wanted}'
+
+    def require_whole(self):
+        if self.cut_words():
+            raise ImageError(f'{self.path}: {self.cut_words()}')
 
     def content(self):
         """All bytes of the image; what a cut file lacks reads as zeros."""

@@ -19,8 +19,8 @@
       An image of somebody else is judged by what BIOSes ask of any: BAD does not
       boot or is cut, warn names machines that will not have it
 
-IMAGE is a file or a device. Exit: 0 good, 1 check found something bad, lastboot
-no boot, 2 bad input (one line says what; nothing was changed).
+IMAGE is a file or a device. Exit: 0 good, 1 check found something bad, show a
+cut image or lastboot no boot, 2 bad input (one line says what; nothing was changed).
 """
 import argparse
 import json
@@ -214,6 +214,15 @@ def merge_keys(text, changes):
     return ' '.join(words)
 
 
+def warn_of_repeats(pairs):
+    """Names each key that is given more than once."""
+    for key in sorted({key for key, _ in pairs}):
+        values = [value for name, value in pairs if name == key]
+        if len(values) > 1:
+            print(f'configuration: {key} is given {len(values)} times; the last one, '
+                  f'{key}={values[-1]}, is used', file=sys.stderr)
+
+
 def parse_changes(words):
     changes = []
     for word in words:
@@ -222,11 +231,7 @@ def parse_changes(words):
             raise ImageError(f'{word!r}: expected KEY=VALUE, the key in lower-case '
                              'letters, the value without blanks')
         changes.append(found.groups())
-    for key in sorted({key for key, _ in changes}):
-        values = [value for name, value in changes if name == key]
-        if len(values) > 1:
-            print(f'configuration: {key} is given {len(values)} times; the last one, '
-                  f'{key}={values[-1]}, is used', file=sys.stderr)
+    warn_of_repeats(changes)
     return changes
 
 
@@ -243,7 +248,9 @@ def sector_given(words):
 
 def new_config(image, options, changes):
     if options.clear or options.text is not None:
-        return options.text or ''
+        text = options.text or ''
+        warn_of_repeats([word.split('=', 1) for word in text.split() if '=' in word])
+        return text
     text, copy = image.config()
     if copy is None:
         print(f'{image.path}: both copies of the configuration were damaged; '
@@ -307,28 +314,33 @@ COPY_NAMES = {0: 'first copy', 1: 'second copy, the first is damaged',
 def show(options):
     image = Image(options.image)
     facts = describe(image)
-    if options.json:
-        print(json.dumps(facts, indent=1))
-        return
-    cut = '' if image.size >= facts['image_bytes'] else '  CUT SHORT'
+    print(json.dumps(facts, indent=1) if options.json else '\n'.join(lines_of(facts)))
+    if image.cut_words():
+        print(f'image.py: {image.path}: {image.cut_words()}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def lines_of(facts):
+    """What `show` prints, as lines."""
     body = L['STAGE2_BODY_BYTES']
     part = facts['partition']
-    print(f"image      {image.path}: {image.size} bytes, "
-          f"{facts['image_bytes'] >> 20} MiB by its head{cut}")
-    print(f"uuid       {facts['uuid']}")
-    print(f"build-id   {facts['build_id']}")
-    print(f"disk       signature {facts['disk_signature']}, partition from LBA "
-          f"{part['first_lba']}, {part['lba_count']} sectors of {part['sector_bytes']}")
-    print(f"stage2     body: {facts['stage2_body_used']} of {body} bytes used")
-    print(f"config     {facts['config']['text'] or '(empty)'}   "
-          f"[{COPY_NAMES[facts['config']['copy']]}]")
+    yield (f"image      {facts['path']}: {facts['bytes']} bytes, "
+           f"{facts['image_bytes'] >> 20} MiB by its head")
+    yield f"uuid       {facts['uuid']}"
+    yield f"build-id   {facts['build_id']}"
+    yield (f"disk       signature {facts['disk_signature']}, partition from LBA "
+           f"{part['first_lba']}, {part['lba_count']} sectors of {part['sector_bytes']}")
+    yield f"stage2     body: {facts['stage2_body_used']} of {body} bytes used"
+    yield (f"config     {facts['config']['text'] or '(empty)'}   "
+           f"[{COPY_NAMES[facts['config']['copy']]}]")
     if not facts['entries']:
-        print('manifest   both copies damaged')
+        yield 'manifest   both copies damaged'
     for entry in facts['entries']:
         memory = entry['memory_bytes']
-        print(f"{entry['kind']:10} {entry['name']}: {entry['bytes']} bytes at "
-              f"{entry['disk_offset']:#x}, {entry['chunks']} chunks"
-              + (f', {memory >> 20} MiB in memory' if memory else ''))
+        yield (f"{entry['kind']:10} {entry['name']}: {entry['bytes']} bytes at "
+               f"{entry['disk_offset']:#x}, {entry['chunks']} chunks"
+               + (f', {memory >> 20} MiB in memory' if memory else ''))
 
 
 def lastboot(options):
