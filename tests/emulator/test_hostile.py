@@ -126,17 +126,32 @@ def tool(*words):
     (('IMAGE', '--fuzz', '0', '1'), '--fuzz SEED 0: expected a number from 1'),
     (('IMAGE', '--fuzz', '1', 'x'), '--fuzz COUNT x: expected a number'),
     (('IMAGE', '--all', '--expect', '('), '--expect ('),
-    (('IMAGE', '--all', '-j', '0'), '-j 0'),
+    (('IMAGE', '--all', '-j', '0'), ': -j 0: expected a number from 1 to 256\n'),
+    (('IMAGE', '--all', '--limit', '0'), ': --limit 0: expected a number from 1 to'),
+    (('--list', '--all'), '--all: not allowed with argument --list'),
     (('IMAGE', '--scenario', 'D14-only'), 'D14-only: not to be shown on qemu'),
-    ((__file__, '--all'), 'no image of Plinth: --expect'),
+    ((__file__, '--all'), 'at byte 510; a boot image has 55 AA there'),
     ((os.path.dirname(__file__), '--all'), 'is a directory'),
     (('IMAGE', '--all', '--json', '/'), '--json /: is a directory'),
     (('IMAGE', '--all', '--json', '/nowhere/x'), '--json /nowhere/x: No such file'),
-    (('IMAGE', '--all', '--json', 'IMAGE'), 'this is the image')], ids=range(14))
+    (('IMAGE', '--all', '--json', 'IMAGE'), 'this is the image')], ids=range(16))
 def test_tool_refuses_a_wrong_call(words, says, image):
     done = tool(*(image if word == 'IMAGE' else word for word in words))
     assert done.returncode == 2 and says in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize('size, says', [
+    (0, ': 0 bytes; a boot image has at least 512, and 55 AA at byte 510'),
+    (100, ': 100 bytes; a boot image has at least 512'),
+    (512, 'no image of Plinth: --expect'),
+    (100000, ': cut short: 100000 bytes, its head says 8388608')])
+def test_tool_refuses_a_piece_of_an_image(size, says, image, tmp_path):
+    path = tmp_path / 'piece.img'
+    with open(image, 'rb') as file:
+        path.write_bytes(file.read(size))
+    done = tool(str(path), '--all')
+    assert done.returncode == 2 and says in done.stderr and not done.stdout
 
 
 def test_tool_on_our_image(image, tmp_path):
@@ -157,6 +172,7 @@ def test_tool_on_our_image(image, tmp_path):
 def test_tool_on_an_image_that_does_not_boot(tmp_path):
     path = str(tmp_path / 'zero.img')
     with open(path, 'wb') as file:
+        file.write(b'\xeb\xfe'.ljust(510, b'\0') + b'\x55\xaa')     # jmp $
         file.truncate(1 << 20)
     done = tool(path, '--all', '--expect', 'ready', '--limit', '2')
     assert done.returncode == 2 and f'{path} on good firmware' in done.stderr

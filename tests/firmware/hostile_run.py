@@ -90,6 +90,14 @@ def is_plinth(path):
         return False
 
 
+def cut_words(path):
+    """How an image of Plinth is cut short, or '' for a whole one or another's."""
+    try:
+        return fmt.Image(path).cut_words()
+    except fmt.ImageError:
+        return ''
+
+
 def active_partition(path):
     """The first sector of the active entry in the partition table, or 0."""
     with open(path, 'rb') as file:
