@@ -43,10 +43,20 @@ PYTHON := /usr/bin/python3
 # --- toolchain ---
 CROSS_COMPILE ?= $(if $(shell command -v x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
 export CROSS_COMPILE
-ifneq (,$(findstring clang,$(CC)))
+# CC: a plain gcc or gcc-13 means the cross compiler's; any other name is taken as it is.
+CC_NAMES := $(filter-out %++,$(notdir $(CC)))
+ifneq (,$(filter default,$(origin CC))$(filter cc,$(CC)))
+override CC := gcc
+CC_NAMES := gcc
+endif
+ifneq (,$(findstring clang,$(CC_NAMES)))
 KCC := $(CC) --target=x86_64-unknown-none-elf
 else
-KCC := $(CROSS_COMPILE)gcc
+ifeq (,$(findstring gcc,$(CC_NAMES)))
+$(error CC=$(CC): neither gcc nor clang; expected one of them, such as clang, clang-15, \
+  x86_64-elf-gcc or a path to one)
+endif
+KCC := $(if $(filter gcc gcc-%,$(firstword $(CC))),$(CROSS_COMPILE))$(CC)
 GCC_FLAGS := --param=min-pagesize=0 -fno-tree-loop-distribute-patterns
 endif
 KLD := $(CROSS_COMPILE)ld
@@ -170,9 +180,14 @@ run:
 debug:
 	$(call with_deps,run debug)
 	@$(PYTHON) scripts/debug.py --build $(B) $(if $(AT),--at=$(call q,$(AT))) $(VM)
+# Of the machine only memory and CPU can be chosen here; Bochs has its own names for CPUs.
+given = $(strip $(foreach v,$(1),$(if $(filter file,$(origin $(v))),,$(v))))
 bochs:
+	$(if $(call given,DISK SMP MACHINE),$(error make bochs: $(call given,DISK SMP MACHINE): \
+	  no effect on Bochs; expected MEM, CPU, CONFIG or AT))
 	$(call with_deps,bochs)
 	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img $(if $(AT),--at=$(call q,$(AT))) \
+	  --mem=$(call q,$(MEM)) $(if $(call given,CPU),--cpu=$(call q,$(CPU))) \
 	  --config=$(call q,$(if $(findstring break=,$(CONFIG)),$(CONFIG),break=all $(CONFIG)))
 screenshot:
 	$(call with_deps,run shot)

@@ -36,6 +36,39 @@ def test_readme_has_every_command_of_make():
     assert sorted(phony - {'all'} - commands) == [], 'make help lacks these'
 
 
+def dry(*words):
+    """What make would do, as (status, output, errors)."""
+    done = subprocess.run(['make', '-n', *words], cwd=ROOT, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize('compiler', ['tcc', '/opt/clang/bin/tcc', 'clang++'])
+def test_make_refuses_other_compilers(compiler):
+    code, _, errors = dry('help', f'CC={compiler}')
+    assert code == 2 and f'CC={compiler}: neither gcc nor clang; expected' in errors
+
+
+@pytest.mark.parametrize('words, command', [
+    ((), '^cross-gcc '), (('CC=gcc',), '^cross-gcc '), (('CC=gcc-13',), '^cross-gcc-13 '),
+    (('CC=cc',), '^cross-gcc '), (('CC=clang-15',), '^clang-15 --target=x86_64'),
+    (('CC=/opt/bin/x86_64-elf-gcc-13',), '^/opt/bin/x86_64-elf-gcc-13 '),
+    (('CC=ccache clang',), '^ccache clang --target=x86_64')], ids=range(7))
+def test_make_takes_the_compiler_by_any_name(words, command, tmp_path):
+    code, out, errors = dry('CROSS_COMPILE=cross-', f'B={tmp_path}',
+                            f'{tmp_path}/gen/offsets.inc', *words)
+    assert code == 0 and re.search(command, out, re.M), (out, errors)
+
+
+def test_make_bochs_takes_what_bochs_has():
+    _, out, _ = dry('bochs', 'MEM=64M', 'CPU=ryzen')
+    assert "--mem='64M' --cpu='ryzen'" in out
+    assert '--cpu' not in dry('bochs')[1]
+    for word in ('DISK=usb', 'SMP=2', 'MACHINE=q35'):
+        code, _, errors = dry('bochs', word)
+        said = f'make bochs: {word.partition("=")[0]}: no effect on Bochs; expected MEM'
+        assert code == 2 and said in errors
+
+
 class Typist:
     """A program on a terminal of its own: types and waits for words."""
 
