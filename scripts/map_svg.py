@@ -7,7 +7,8 @@ virtual windows, page sizes.
   map_svg.py --out build/map.svg --report FILE      a report that was kept
 
 Heights grow with the logarithm of what they stand for, or one page would be invisible
-beside the rest; the numbers are exact. Exit: 0 drawn, 1 no report came, 2 wrong call.
+beside the rest; the numbers are exact. Exit: 0 drawn, 1 no report came, 2 wrong call or no
+report in FILE.
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 import disk_format
+import ktap
 import machine
 import qemu
 from run import add_machine_options, make_setup
@@ -302,6 +304,23 @@ def boot_report(options):
     return result.report
 
 
+def read_report(path):
+    """The report in a file: alone, or as a line of all that a boot said."""
+    expected = 'expected the JSON line that report=json makes'
+    try:
+        with open(path, encoding='utf-8', errors='replace') as file:
+            text = file.read()
+    except OSError as error:
+        raise ReportError(f'{path}: {error.strerror}; {expected}') from None
+    try:
+        report = json.loads(text)
+    except ValueError:
+        report = ktap.report(text)
+    if not isinstance(report, dict) or 'plinth' not in report:
+        raise ReportError(f'{path}: no report in it; {expected}')
+    return report
+
+
 def main():
     options = argparse.ArgumentParser(
         prog='map_svg.py', description=__doc__,
@@ -311,12 +330,8 @@ def main():
     options.add_argument('--out', required=True)
     options = options.parse_args()
     try:
-        if options.report:
-            with open(options.report, encoding='utf-8') as file:
-                report = json.load(file)
-        else:
-            report = boot_report(options)
-        text = draw(report)
+        text = draw(read_report(options.report) if options.report
+                    else boot_report(options))
         with open(options.out + '.part', 'w', encoding='utf-8') as file:
             file.write(text)
         os.replace(options.out + '.part', options.out)
@@ -325,7 +340,7 @@ def main():
         return 2
     except (ReportError, machine.EmulatorError, OSError, ValueError) as error:
         print(f'map: {error}', file=sys.stderr)
-        return 1
+        return 2 if options.report and isinstance(error, ReportError) else 1
     return 0
 
 

@@ -18,6 +18,7 @@ SCRIPT = os.path.join(samples.ROOT, 'scripts', 'map_svg.py')
 SVG = '{http://www.w3.org/2000/svg}'
 KIB, MIB = 1 << 10, 1 << 20
 REPORT = {
+    'plinth': 1,
     'clean': [
         {'base': 0, 'bytes': MIB, 'type': 1, 'name': 'usable'},
         {'base': MIB, 'bytes': 64 * KIB, 'type': 2, 'name': 'reserved'},
@@ -88,8 +89,30 @@ def test_an_incomplete_report_is_refused(lost, tmp_path):
     path.write_text(json.dumps(report))
     done = subprocess.run([sys.executable, SCRIPT, '--report', path, '--out',
                            tmp_path / 'map.svg'], capture_output=True, text=True)
-    assert done.returncode == 1 and f'no {lost}' in done.stderr, done
+    assert done.returncode == 2 and f'no {lost}' in done.stderr, done
     assert not (tmp_path / 'map.svg').exists()
+
+
+@pytest.mark.parametrize('content, says', [
+    (None, 'No such file or directory'), ('', 'no report in it'),
+    ('{}', 'no report in it'), ('[1]', 'no report in it')], ids=range(4))
+def test_a_file_without_a_report_is_named(content, says, tmp_path):
+    path = tmp_path / 'report.json'
+    if content is not None:
+        path.write_text(content)
+    done = subprocess.run([sys.executable, SCRIPT, '--report', path, '--out',
+                           tmp_path / 'map.svg'], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (f'map: {path}: {says}; expected the JSON line that '
+                           'report=json makes\n')
+
+
+def test_a_report_is_found_in_what_a_boot_said(tmp_path):
+    path, out = tmp_path / 'serial.txt', tmp_path / 'map.svg'
+    line = json.dumps(REPORT, separators=(',', ':'))
+    path.write_text(f'plinth> mem\r\n{line}\r\n')
+    subprocess.run([sys.executable, SCRIPT, '--report', path, '--out', out], check=True)
+    assert 'Memory of a machine with 7 MiB of RAM' in words(out.read_text())
 
 
 @pytest.mark.parametrize('mem, cpu', [('64M', 'qemu64'), ('5G', 'max')])
