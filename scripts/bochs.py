@@ -17,6 +17,7 @@ screen is a VNC server on this machine.
 exit status is that of run.py --batch (see there).
 """
 import argparse
+import functools
 import glob
 import os
 import random
@@ -33,8 +34,8 @@ import disk_format as fmt
 import ktap
 import machine
 from machine import EmulatorError, ParameterError, parse_memory, read_text
-from run import (EXIT_EMULATOR, EXIT_PARAMETERS, exit_code, keyboard_for_child,
-                 merged_config)
+from run import (EXIT_EMULATOR, EXIT_PARAMETERS, add_timeout, exit_code,
+                 keyboard_for_child, merged_config, timeout_of)
 
 # BIOS files by the name a user gives; Bochs' own share folder is tried first.
 BIOSES = {'latest': ('BIOS-bochs-latest',), 'legacy': ('BIOS-bochs-legacy',),
@@ -69,8 +70,9 @@ class BochsSetup:
             raise ParameterError(f'MEM={self.mem}: whole MiB from 1M to 64G on Bochs')
         if self.bios not in BIOSES:
             raise ParameterError(f'BIOS={self.bios}: one of {", ".join(BIOSES)}')
-        if not re.fullmatch(r'\w+', self.cpu):
-            raise ParameterError(f'CPU={self.cpu}: a model of `bochs --help cpu`')
+        models = cpu_models()
+        if self.cpu not in models:
+            raise ParameterError(f'CPU={self.cpu}: one of {", ".join(models)}')
         if not os.path.isfile(self.image):
             raise ParameterError(f'{self.image}: no such image (make builds it)')
 
@@ -86,14 +88,26 @@ def share_file(names):
                         'scripts/deps.sh bochs installs it')
 
 
-def displays():
-    """Display libraries of the installed Bochs: it tells where its plugins are."""
+def ask_bochs(topic):
+    """What `bochs --help TOPIC` says."""
     try:
-        words = subprocess.run(['bochs', '--help', 'features'], capture_output=True,
-                               text=True, timeout=20)
+        words = subprocess.run(['bochs', '--help', topic], capture_output=True, text=True,
+                               timeout=60)
     except FileNotFoundError:
         raise EmulatorError('bochs is not installed') from None
-    text = words.stdout + words.stderr
+    return words.stdout + words.stderr
+
+
+@functools.cache
+def cpu_models():
+    """Those of the installed Bochs."""
+    said = ask_bochs('cpu').partition('Supported CPU models:')[2]
+    return re.findall(r'^(\w+)$', said, re.M)
+
+
+def displays():
+    """Display libraries of the installed Bochs: it tells where its plugins are."""
+    text = ask_bochs('features')
     found = re.search(r"compile time default '([^']+plugins)'", text)
     folder = os.environ.get('LTDL_LIBRARY_PATH') or (found.group(1) if found else '')
     names = {re.sub(r'.*libbx_|_gui\.so$', '', path)
@@ -343,9 +357,10 @@ def main():
         options.add_argument('--' + name, default=getattr(defaults, name))
     options.add_argument('--rubbish', action='store_true')
     options.add_argument('--batch', action='store_true')
-    options.add_argument('--timeout', type=int, default=300)
+    add_timeout(options)
     options = options.parse_args()
     try:
+        options.timeout = timeout_of(options)
         setup = BochsSetup(options.image, options.mem, options.cpu, options.bios,
                            options.display, rubbish=options.rubbish)
         setup.validate()

@@ -9,12 +9,14 @@ An end without a verdict of the guest is never taken for success: QEMU exits wit
 after a triple fault too. qemu.py and bochs.py run machines.
 """
 import fcntl
+import functools
 import glob
 import json
 import os
 import random
 import re
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass, field
 
@@ -69,6 +71,19 @@ def parse_memory(text):
     return size
 
 
+@functools.cache
+def cpu_models():
+    """Those of the installed QEMU; none without one, whose absence is told later."""
+    try:
+        words = subprocess.run(['qemu-system-x86_64', '-cpu', 'help'], text=True,
+                               capture_output=True, timeout=60)
+    except FileNotFoundError:
+        return frozenset()
+    # "x86 qemu64   what it is"; since version 9 without the first word.
+    said = words.stdout.partition('Available CPUs:')[2].partition('\n\n')[0]
+    return frozenset(re.findall(r'^(?:x86)? +(\S+)', said, re.M))
+
+
 @dataclass
 class Setup:
     image: str
@@ -92,7 +107,8 @@ class Setup:
             raise ParameterError(f'MACHINE={self.machine}: one of {", ".join(MACHINES)}')
         if self.disk not in DISKS:
             raise ParameterError(f'DISK={self.disk}: one of {", ".join(DISKS)}')
-        if not re.fullmatch(r'\w[\w.-]*(,[\w.+=~-]+)*', self.cpu):
+        if not re.fullmatch(r'\w[\w.-]*(,[\w.+=~-]+)*', self.cpu) or (
+                cpu_models() and self.cpu.split(',')[0] not in cpu_models()):
             raise ParameterError(f'CPU={self.cpu}: a model of `qemu-system-x86_64 -cpu '
                                  'help` with flags, such as max or qemu64,-nx')
         if not 1 <= self.smp <= 255:

@@ -14,7 +14,7 @@ exit status what happened:
 
   0  all tests passed, and the closing line's sum is right (interactive: you left)
   1  tests failed            5  reset, halted or switched off without a verdict
-  2  wrong parameters        6  timeout (--timeout, seconds)
+  2  wrong parameters        6  timeout (--timeout SECONDS, 300)
   3  died with a code        7  the emulator failed
   4  triple fault            8  the tests' report is missing or not to be believed
 """
@@ -39,6 +39,7 @@ EXIT_CODES = {'passed': 0, 'tests failed': 1, 'triple fault': 4, 'reset': 5, 'ha
               'switched off': 5, 'timeout': 6, 'no tests ran': 8,
               'report not believed': 8}
 EXIT_PARAMETERS, EXIT_DIED, EXIT_TRIPLE, EXIT_EMULATOR = 2, 3, 4, 7
+TIMEOUT_MAX = 86400
 
 
 def exit_code(reason):
@@ -68,6 +69,22 @@ def merged_config(image, text, defaults=()):
     new = merge_keys(new, [pair for pair in defaults if pair[0] not in keys])
     fmt.config_slot(new)   # too long, or not printable: better said before QEMU starts
     return new
+
+
+def add_timeout(options):
+    options.add_argument('--timeout', metavar='SECONDS')
+
+
+def timeout_of(options):
+    """The seconds that --batch may take."""
+    if options.timeout is None:
+        return 300
+    if not options.batch:
+        raise machine.ParameterError(f'--timeout {options.timeout}: only with --batch')
+    if not options.timeout.isdecimal() or not 1 <= int(options.timeout) <= TIMEOUT_MAX:
+        raise machine.ParameterError(f'--timeout {options.timeout}: expected a number of '
+                                     f'seconds from 1 to {TIMEOUT_MAX}')
+    return int(options.timeout)
 
 
 def make_setup(options, defaults=(), extra=()):
@@ -191,10 +208,11 @@ def main():
     add_machine_options(options)
     options.add_argument('--rubbish', action='store_true')
     options.add_argument('--batch', action='store_true')
-    options.add_argument('--timeout', type=int, default=300)
+    add_timeout(options)
     options.add_argument('qemu', nargs='*')
     options = options.parse_args()
     try:
+        options.timeout = timeout_of(options)
         return batch(options) if options.batch else interactive(options)
     except (machine.ParameterError, fmt.ImageError) as error:
         print(f'run: {error}', file=sys.stderr)

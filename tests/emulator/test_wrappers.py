@@ -78,8 +78,8 @@ def test_interactive_run_ends_with_the_guests_verdict(tmp_path):
 
 
 def test_emulator_failure(tmp_path):
-    status, _, errors = batch(tmp_path, GOOD, 'passed', '--cpu', 'nosuchmodel')
-    assert status == 7 and 'nosuchmodel' in errors
+    status, _, errors = batch(tmp_path, GOOD, 'passed', '--cpu', 'max,+nosuchflag')
+    assert status == 7 and 'nosuchflag' in errors
 
 
 @pytest.mark.parametrize('words, message', [
@@ -92,16 +92,31 @@ def test_emulator_failure(tmp_path):
     (['--smp', '0'], 'SMP=0: 1 to 255'),
     (['--smp', 'two'], 'SMP=two: 1 to 255'),
     (['--cpu', 'max -nx'], 'CPU=max -nx'),
+    (['--cpu', 'foo,+nx'], 'CPU=foo,+nx: a model of `qemu-system-x86_64 -cpu help`'),
     (['--config', 'kaslr'], 'expected KEY=VALUE'),
     (['--config', 'a=' + 'b' * 5000], 'at most'),
     (['--image', 'nothing.img'], 'nothing.img: no such image'),
-], ids=range(12))
+], ids=range(13))
 @pytest.mark.parametrize('tool', ['run.py', 'debug.py', 'screenshot.py'])
 def test_bad_parameters(tool, words, message, tmp_path):
     image = samples.sealed(tmp_path)
     status, out, errors = run_tool(tool, '--image', image, *words)
     assert (status, out) == (2, '') and message in errors, errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize('words, message', [
+    (['--batch', '--timeout', '0'], 'expected a number of seconds from 1 to 86400'),
+    (['--batch', '--timeout=-5'], '--timeout -5: expected a number'),
+    (['--batch', '--timeout', 'x'], '--timeout x: expected a number'),
+    (['--timeout', '60'], '--timeout 60: only with --batch'),
+], ids=range(4))
+def test_timeout_is_checked(words, message, tmp_path):
+    image = samples.sealed(tmp_path)
+    for name in ('run.py', 'bochs.py'):
+        status, out, errors = run_tool(name, '--image', image, *words)
+        assert (status, out) == (2, '') and message in errors, errors
+        assert len(errors.splitlines()) == 1
 
 
 def test_image_is_never_written(tmp_path):
@@ -140,8 +155,10 @@ def test_bochs_wrapper(words, end, code, reason, tmp_path):
     (['--mem', '1500K'], 'MEM=1500K'),
     (['--bios', 'ami'], 'BIOS=ami: one of latest'),
     (['--display', 'paper'], 'display paper: one of'),
-    (['--cpu', 'a b'], 'CPU=a b'),
-], ids=range(5))
+    (['--cpu', 'a b'], 'CPU=a b: one of bx_generic'),
+    (['--cpu', 'foo'], 'CPU=foo: one of bx_generic, '),
+    (['--timeout', '0'], '--timeout 0: expected a number of seconds from 1 to 86400'),
+], ids=range(7))
 def test_bochs_bad_parameters(words, message, tmp_path):
     image = samples.sealed(tmp_path)
     status, _, errors = run_tool('bochs.py', '--batch', '--image', image, *words)
