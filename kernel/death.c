@@ -22,6 +22,7 @@
 
 static bool exit_wanted;
 static u64 gs_base; /* as the death found it */
+static bool gs_lost;
 
 /* Memory that reads like memory: mapped, the kernel's, and no device, whose registers a
  * read could change. */
@@ -163,7 +164,7 @@ static void panic_detail(void *argument)
               read_cr3());
     log_print("  cr4 %016lx efer %03lx CPU %u, trap depth %u\n", read_cr4(),
               rdmsr(MSR_EFER), percpu_or_boot()->index, percpu_or_boot()->trap_depth);
-    if (percpu_find(gs_base) == NULL)
+    if (gs_lost)
         log_print("  GS base was V:%016lx, no CPU's block\n", gs_base);
     death_backtrace_print(&place);
     death_end_print(facts->code);
@@ -174,7 +175,10 @@ static void hook_stop(const struct panic_facts *facts)
 {
     (void)facts;
     gs_base = rdmsr(MSR_GS_BASE);
-    if (percpu_find(gs_base) == NULL)
+    /* Before percpu_init there is no block, and nothing is lost. */
+    gs_lost = percpu_find((u64)(uintptr_t)&percpu_boot) != NULL &&
+              percpu_find(gs_base) == NULL;
+    if (gs_lost)
         wrmsr(MSR_GS_BASE, (u64)(uintptr_t)&percpu_boot);
     percpu_or_boot()->no_fault_depth++;
     /* Whatever happens now is part of this death, not of a test. */
