@@ -48,6 +48,19 @@ payload_load:
         loop    .sum
         cmp     edx, [payload_bytes]
         jne     .cut
+
+; And does each segment end where it should?
+        and     dword [chunk_entry], 0          ; the kernel is the first
+        mov     ebx, segments
+        mov     ecx, [segment_count]
+.full:  mov     edi, [kernel_base]
+        add     edi, [ebx + SEGMENT_DEST]
+        add     edi, [ebx + SEGMENT_FILE]
+        call    segment_end
+        cmp     edi, edx
+        jne     place_short
+        add     ebx, SEGMENT_BYTES
+        loop    .full
         ret
 .cut:   mov     [payload_wanted], edx
         die     LOADER_PAYLOAD_CUT, "the kernel is cut: loaded=", {4, payload_bytes}, \
@@ -118,7 +131,7 @@ entry_load:
         je      segments_zero
         mov     edx, edi
         mov     edi, [payload_end]              ; where it began
-        add     edi, [ebx + manifest_entry_bytes]
+        add     edi, ebp                        ; as much as came
         cmp     edi, edx
         jne     place_short
         add     edi, PAGE_MASK
@@ -221,7 +234,7 @@ copy:   push    ecx
         rep movsb
         ret
 
-; What the file does not carry is zero; all that it does carry has come.
+; What the file does not carry is zero.
 segments_zero:
         pushad
         mov     ebx, segments
@@ -230,9 +243,6 @@ segments_zero:
         mov     edi, [ebx + SEGMENT_DEST]
         add     edi, [kernel_base]
         add     edi, [ebx + SEGMENT_FILE]
-        call    segment_end
-        cmp     edi, edx
-        jne     place_short
         mov     ecx, [ebx + SEGMENT_MEMORY]
         sub     ecx, [ebx + SEGMENT_FILE]
         xor     eax, eax
