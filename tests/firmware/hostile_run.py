@@ -201,7 +201,10 @@ class Runner:
     def _plinth_problems(self, case, serial, reason, read=None):
         if reason != 'boots':
             return plinth.check_code(case, reason)
-        report = ktap.report(serial)
+        try:
+            report = ktap.report(serial)
+        except ValueError as error:     # a line of 160 KiB may lose a byte on the way
+            return [f'the boot report is no JSON: {error}']
         if report is None:
             return ['the boot report is missing']
         if case is REFERENCE:
