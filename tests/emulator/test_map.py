@@ -95,7 +95,8 @@ def test_an_incomplete_report_is_refused(lost, tmp_path):
 
 @pytest.mark.parametrize('content, says', [
     (None, 'No such file or directory'), ('', 'no report in it'),
-    ('{}', 'no report in it'), ('[1]', 'no report in it')], ids=range(4))
+    ('{}', 'no report in it'), ('[1]', 'no report in it'),
+    ('{"plinth":1,}', 'no report in it')], ids=range(5))
 def test_a_file_without_a_report_is_named(content, says, tmp_path):
     path = tmp_path / 'report.json'
     if content is not None:
