@@ -13,6 +13,7 @@ that. Addresses below 0x10000 on lines of the loader are looked up in the loader
 Exit: 0 something was found, 1 nothing was, 2 wrong call or no build.
 """
 import argparse
+import bisect
 import os
 import re
 import shutil
@@ -29,17 +30,21 @@ TOOLS = ('x86_64-elf-addr2line', 'x86_64-linux-gnu-addr2line', 'addr2line',
 # What says where the image is, best evidence first.
 BASE_WORDS = (
     re.compile(r'image at V:(?:0x)?([0-9a-f]{16})'),
-    re.compile(r'^ *image +V:([0-9a-f]{16})', re.M),
+    re.compile(r'(?:^|[^\w\s]) *image +V:([0-9a-f]{16})'),
     re.compile(r'"image":(\d+)'),
     re.compile(r'image_virt[ =:]+(?:V:)?(?:0x)?([0-9a-f]{16})'),
     re.compile(r'kernel image: 0x([0-9a-f]{16})'))
 NAMED = re.compile(r'\b(?:at |rip |RIP |V:)(?:0x)?([0-9a-f]{16}),? (\w+)\+0x([0-9a-f]+)')
 ADDRESS = re.compile(r'(?<![0-9a-f])(?:0x)?([0-9a-f]{16})(?![0-9a-f])')
 OFFSET = re.compile(r'\bimage\+0x([0-9a-f]+)')
-BACKTRACE = re.compile(r'^\s+at ([0-9a-f]{16})\b')
-RIP = re.compile(r'\brip ([0-9a-f]{16})\b')
+# Whoever shows a log puts something in front of its lines: no pattern asks for their
+# beginning. An address that is none of a backtrace has V: or P: behind "at".
+BACKTRACE = re.compile(r'\bat ([0-9a-f]{16})\b(?! \w+\+0x0\b)')
+FAULTING = re.compile(r'\bat ([0-9a-f]{16}) \w+\+0x0\b')
+RIP = re.compile(r'\b(?:rip |RIP V:)([0-9a-f]{16})\b')
+HEADLINE = re.compile(r'\b(?:plinth:|died:) [A-Z]{2}-\d\d\b')
 # The walk and CR2 repeat the address of the headline.
-REPEATS = re.compile(r'\s+(walk of|cr0|PML4\[|PDPT\[|PD\[|PT\[)')
+REPEATS = re.compile(r'\b(walk of V:|cr0 [0-9a-f]{8}|(PML4|PDPT|PD|PT)\[)')
 LOADER_LINE = re.compile(r'\bplinth: L-\d\d\b.*?\b[ER]IP=([0-9A-Fa-f]{8,16})')
 BUILD_ID = re.compile(r'\bbuild.id["\s:=]+([0-9a-f]{40})\b')
 
@@ -137,7 +142,18 @@ class Kernel(Source):
         functions = symbols.functions(tables)
         self.build_id = tables.build_id().hex()
         self.offsets = {name: offset for offset, name in functions if name}
+        self.starts, self.names = zip((-1 << 64, ''), *functions)
         self.text_end = functions[-1][0]
+
+    def function_at(self, offset):
+        return self.names[bisect.bisect_right(self.starts, offset) - 1]
+
+    def agreed(self, offset, name, inside):
+        """The offset, or what NAME+0xN says when it is in another function: the base or
+        the build is another one then. None: this build has no such function."""
+        if self.function_at(offset) == name:
+            return offset
+        return self.offsets[name] + inside if name in self.offsets else None
 
     def base_in(self, line):
         """The address of the image's first byte, if this line tells it."""
@@ -178,30 +194,36 @@ def parse_base(text):
 
 def return_addresses(lines):
     """Indices of backtrace lines that hold a return address: it belongs to the call
-    before it. The first line of a trap is where it happened, as its registers show."""
+    before it. The first line of a trap is where it happened, as its registers show; the
+    first byte of a function (+0x0) is behind no call of that function."""
     out, first, rip = set(), True, None
     for index, line in enumerate(lines):
-        if re.match(r'plinth: [A-Z]{2}-\d\d', line):
+        if HEADLINE.search(line):
             first, rip = True, None
         found = RIP.search(line)
         if found:
             rip = found[1]
-        found = BACKTRACE.match(line)
+        found = BACKTRACE.search(line)
         if found:
             if not (first and found[1] == rip):
                 out.add(index)
+        if found or FAULTING.search(line):
             first = False
     return out
 
 
 def offsets_of(line, base, kernel, is_return):
     """Offsets in the image that a line names, in order, without repeats."""
-    if REPEATS.match(line):
+    if REPEATS.search(line):
         return []
-    found = [int(value, 16) for value in OFFSET.findall(line)]
-    if base is not None:
-        found += [int(value, 16) - base for value in ADDRESS.findall(line)]
-    good = [offset - is_return for offset in found if 0 < offset <= kernel.text_end]
+    found = [int(value, 16) - is_return for value in OFFSET.findall(line)]
+    named = {address: (name, int(inside, 16) - is_return)
+             for address, name, inside in NAMED.findall(line)}
+    for value in ADDRESS.findall(line) if base is not None else ():
+        offset = int(value, 16) - base - is_return
+        found.append(kernel.agreed(offset, *named[value]) if value in named else offset)
+    good = [offset for offset in found
+            if offset is not None and 0 < offset <= kernel.text_end]
     return list(dict.fromkeys(good))
 
 
@@ -230,7 +252,8 @@ def warn_about(text, base, kernel):
     if other:
         print(f'symbolize: the text is of build {other.pop()}, {kernel.path} is '
               f'{kernel.build_id}: lines may be wrong', file=sys.stderr)
-    if base is None and ADDRESS.search(text):
+    unknown = base is None and ADDRESS.search(text)
+    if unknown:
         print('symbolize: nothing in the text tells where the image was; give --base '
               '(the boot report calls it "image at V:...")', file=sys.stderr)
 

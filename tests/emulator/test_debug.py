@@ -513,6 +513,36 @@ def test_symbolize_takes_the_call_before_a_return_address(build, kernel):
         assert place.startswith('        = heap_free mm/heap.c') == wanted, out
 
 
+@pytest.mark.parametrize('prefix', ['  | ', 'run:   | ', '> ', 'host kernel: '])
+def test_symbolize_does_not_mind_a_prefix(prefix, image, build):
+    """Whatever a program put in front of each line, the places are the same."""
+    text = death(image, 'die_null')
+    outs = [tool('symbolize.py', '--build', build, stdin=part)[1]
+            for part in (text, re.sub('^', prefix, text, flags=re.M))]
+    places = [re.findall(r'at ffffffff\w{8} \w+\+0x\w+\n +=.*', out) for out in outs]
+    assert places[0] == places[1] and len(places[0]) > 2
+    assert re.findall('^ +=.*', outs[0], re.M) == re.findall('^ +=.*', outs[1], re.M)
+
+
+def test_symbolize_believes_the_name_on_the_line(build, kernel):
+    """A first byte is no return address; a base that contradicts a name is not taken."""
+    base, at = L['IMAGE_BASE'], L['IMAGE_BASE'] + kernel['heap_free']
+    _, out, _ = tool('symbolize.py', '--build', build,
+                     stdin=f'  at {at:016x} heap_free+0x0\n')
+    has(r'^ +=.*\bheap_free mm/heap.c:\d+$', out)
+    text = f'RIP V:{at + 1:016x}, heap_free+0x1\n  at {at + 1:016x} no_such+0x1\n'
+    _, out, _ = tool('symbolize.py', '--build', build, '--base',
+                     f'V:{base - L["PAGE_2M_BYTES"]:016x}', stdin=text)
+    has(r'heap_free\+0x1\n +=.*\bheap_free mm/heap.c:\d+\n', out)
+    assert out.endswith('no_such+0x1\n')
+    # Inside the text another function lies at the address: it is not named.
+    wrong = at + L['PAGE_2M_BYTES'] - kernel['heap_free'] + kernel['kernel_main'] + 8
+    _, out, _ = tool('symbolize.py', '--build', build, '--base',
+                     f'V:{base + L["PAGE_2M_BYTES"]:016x}',
+                     stdin=f'  at {wrong:016x} heap_free+0x1\n')
+    has(r'^ +=.*\bheap_free mm/heap.c:\d+$', out)
+
+
 def test_symbolize_several_boots_in_one_text(image, build):
     """Each boot drew its own place: a line belongs to the base told last."""
     texts = [death(image, 'die_null', f'kaslr={slide}') for slide in ('max', 'off')]
