@@ -247,15 +247,18 @@ def annotate(lines, bases, kernel, loader):
     return '\n'.join(out), count
 
 
-def warn_about(text, base, kernel):
+def warn_about(text, base, kernel, count):
+    """What is doubtful about the places; when there are none, one line says why."""
     other = set(BUILD_ID.findall(text)) - {kernel.build_id}
     if other:
         print(f'symbolize: the text is of build {other.pop()}, {kernel.path} is '
               f'{kernel.build_id}: lines may be wrong', file=sys.stderr)
-    unknown = base is None and ADDRESS.search(text)
-    if unknown:
+    if base is None and ADDRESS.search(text):
         print('symbolize: nothing in the text tells where the image was; give --base '
               '(the boot report calls it "image at V:...")', file=sys.stderr)
+    elif not count:
+        print(f'symbolize: nothing found: no address in the text is one of the code of '
+              f'{kernel.path} or of the loader', file=sys.stderr)
 
 
 def read_input(words):
@@ -265,8 +268,10 @@ def read_input(words):
         with open(words[0], encoding='utf-8', errors='replace') as file:
             return file.read()
     bare = [word.removeprefix('V:').removeprefix('0x') for word in words]
-    if not all(re.fullmatch(r'[0-9a-fA-F]{1,16}', word) for word in bare):
-        raise SymbolizeError(f'{words[0]}: no such file, and no address')
+    for word, digits in zip(words, bare):
+        if not re.fullmatch(r'[0-9a-fA-F]{1,16}', digits):
+            raise SymbolizeError(f'{word}: no such file, and no address such as '
+                                 'V:ffffffff80001234')
     return '\n'.join('V:' + word.lower().rjust(16, '0') for word in bare)
 
 
@@ -285,9 +290,9 @@ def main():
         lines = text.replace('\r', '').rstrip('\n').split('\n')
         bases = [parse_base(options.base)] * len(lines) if options.base else \
             kernel.bases(lines)
-        warn_about(text, bases[0], kernel)
-        text, count = annotate(lines, bases, kernel, loader)
-        print(text)
+        places, count = annotate(lines, bases, kernel, loader)
+        warn_about(text, bases[0], kernel, count)
+        print(places)
         return 0 if count else 1
     except (SymbolizeError, ElfError, OSError) as error:
         print(f'symbolize: {error}', file=sys.stderr)

@@ -583,11 +583,19 @@ def test_symbolize_tells_a_macro_from_its_use(build, loader):
     (['--base', 'V:ffffffff80000001'], 'on a 2 MiB border'),
     (['--base', 'banana'], 'on a 2 MiB border'),
     (['nofile.txt'], 'no such file, and no address'),
+    (['--base', 'V:ffffffff80000000', 'V:ffffffff80001000', 'zz'], ': zz: no such file'),
     (['--build', 'nowhere'], 'make builds it')])
 def test_symbolize_refuses(words, message, build):
     words = words if '--build' in words else ['--build', build, *words]
     status, _, errors = tool('symbolize.py', *words, stdin='text\n')
     assert status == 2 and message in errors and len(errors.splitlines()) == 1, errors
+
+
+def test_symbolize_says_that_it_found_nothing(build):
+    for text in ('hello\n', 'image at V:ffffffff80000000\nV:ffff880000000000\n'):
+        status, out, errors = tool('symbolize.py', '--build', build, stdin=text)
+        assert (status, out) == (1, text)
+        assert 'nothing found' in errors and len(errors.splitlines()) == 1, errors
 
 
 def test_symbolize_notices_another_build(build, kernel):
