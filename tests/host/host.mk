@@ -4,7 +4,8 @@
 #
 #   make host-test          builds and runs every tests/host/*_test.c; quiet when all pass
 #   make host-tsan          threads in the frame allocator under TSan; STRESS="N CPUS"
-#   make fuzz FUZZ_RUNS=N   libFuzzer on the map cleaner, N runs (1000000)
+#   make fuzz FUZZ_RUNS=N   libFuzzer on the map cleaner, N runs (1000000) or all
+#                           of the corpus in build/host/corpus when that is more
 #
 # Each tests/host/X_test.c has a line X_test_SRC with the sources under test and helpers.
 # X_interleave_test.c runs under the explorer of tests/host/interleave.h.
@@ -131,7 +132,8 @@ $(B)/host/memmap_fuzz: $(FUZZ_O)
 	@$(FUZZ_CC) $(HOST_SANITIZE) -fsanitize=fuzzer -o $@ $^
 fuzz: $(B)/host/memmap_fuzz
 	@mkdir -p $(B)/host/corpus
-	@if $(HOST_ENV) $< -runs=$(FUZZ_RUNS) -max_len=256 -seed=1 -print_final_stats=1 \
+	@if $(HOST_ENV) $< -runs=$(call q,$(FUZZ_RUNS)) -max_len=256 -seed=1 -print_final_stats=1 \
 	  -artifact_prefix=$(B)/host/ $(B)/host/corpus > $(B)/host/fuzz.log 2>&1; \
-	then echo "fuzz: $(FUZZ_RUNS) runs, no difference to the oracle"; \
+	then echo "fuzz: $$(sed -n 's/^stat::number_of_executed_units: *//p' \
+	  $(B)/host/fuzz.log) runs, no difference to the oracle"; \
 	else tail -n 40 $(B)/host/fuzz.log; exit 1; fi

@@ -10,6 +10,8 @@
  *   128..239  a wide entry, 21 bytes: type, base and length as they are
  *   240..255  a punch in small units, 6 bytes, applied after all entries
  */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +86,29 @@ static void demand(const char *difference)
         fprintf(stderr, "memmap: %s\n", difference);
         abort();
     }
+}
+
+/* libFuzzer takes any text for -runs= and keeps of it what it can read. */
+static void demand_runs(const char *text)
+{
+    errno = 0;
+    long long runs = strtoll(text, NULL, 10);
+
+    if (*text == 0 || text[strspn(text, "0123456789")] != 0 || errno != 0 || runs < 1 ||
+        runs > INT_MAX) {
+        fprintf(stderr, "fuzz: FUZZ_RUNS=%s: a number from 1 to %d\n", text, INT_MAX);
+        exit(2);
+    }
+}
+
+int LLVMFuzzerInitialize(int *count, char ***words);
+
+int LLVMFuzzerInitialize(int *count, char ***words)
+{
+    for (int i = 1; i < *count; i++)
+        if (strncmp((*words)[i], "-runs=", 6) == 0)
+            demand_runs((*words)[i] + 6);
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);

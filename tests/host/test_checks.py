@@ -2,6 +2,7 @@
 """The build's checks are tested with what they must find: each gets a bad sample and has to say
 so, and a good one, on which it has to be silent."""
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -523,3 +524,21 @@ def test_tools_are_there():
     """Without them every test above would fail for the wrong reason."""
     for tool in (CC, LD, OBJCOPY, OBJDUMP, 'nasm', 'git'):
         assert shutil.which(tool), f'{tool} is missing: scripts/deps.sh test'
+
+
+# --- the fuzzer's count
+
+def fuzz(runs):
+    build = os.environ.get('PLINTH_BUILD', 'build')
+    return subprocess.run(['make', '-s', f'B={build}', 'fuzz', f'FUZZ_RUNS={runs}'],
+                          cwd=ROOT, capture_output=True, text=True)
+
+
+def test_fuzz_counts_its_runs():
+    """One test: the runs share a log. At least the corpus is run, however few are asked."""
+    for runs in ('x', '0', '5x', '3000000000', "'"):
+        result = fuzz(runs)
+        assert result.returncode != 0
+        assert result.stdout == f'fuzz: FUZZ_RUNS={runs}: a number from 1 to 2147483647\n'
+    made = re.fullmatch(r'fuzz: (\d+) runs, no difference to the oracle\n', fuzz(50).stdout)
+    assert made and int(made[1]) >= 50
