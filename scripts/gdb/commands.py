@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The `plinth` commands. They read the machine, they never run code of it."""
 import os
+import re
 
 import gdb
 
@@ -21,7 +22,9 @@ class Plinth(gdb.Command):
     def __init__(self):
         super().__init__('plinth', gdb.COMMAND_DATA, prefix=True)
 
-    def invoke(self, _argument, _tty):
+    def invoke(self, argument, _tty):
+        if argument:
+            print(f'plinth: no command {argument.split()[0]}')
         print(quietly('help plinth').partition('List of plinth subcommands:')[2].strip())
 
 
@@ -47,17 +50,17 @@ def virtual(argument):
 def count_of(argument, default):
     if not argument:
         return default
-    if not argument.isdecimal():
-        raise GuestError(f'{argument}: a number of lines')
+    if not re.fullmatch('[0-9]+', argument) or int(argument) < 1:
+        raise GuestError(f'{argument}: a number of lines from 1')
     return int(argument)
 
 
 def instructions(argument):
     """QEMU disassembles on and on, and hears nobody meanwhile."""
-    count = count_of(argument, 8)
-    if not 1 <= count <= INSTRUCTIONS_MAX:
+    if not re.fullmatch('[0-9]*', argument) or \
+            not 1 <= int(argument or 8) <= INSTRUCTIONS_MAX:
         raise GuestError(f'{argument}: 1..{INSTRUCTIONS_MAX} instructions')
-    return count
+    return int(argument or 8)
 
 
 def alone(name, run):

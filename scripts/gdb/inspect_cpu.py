@@ -90,8 +90,9 @@ def show_gdt():
         if skip:
             skip = False
             continue
-        # In long mode a system descriptor takes two slots.
-        skip = bool(cpu.long and low and not low >> 44 & 1)
+        # In long mode a system descriptor takes two slots; slot 0 is never one, whatever
+        # stands there (stage2: what LGDT reads).
+        skip = bool(index and cpu.long and low and not low >> 44 & 1)
         mark = f'  <- {used[index * 8]}' if index and index * 8 in used else ''
         if index == 0:
             print(f'  00 {low:016x} null')      # the processor never reads it

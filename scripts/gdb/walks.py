@@ -146,6 +146,11 @@ def runs(root):
 
 def show_map(only=''):
     """Everything that is mapped; `only` names a window, such as image or heap."""
+    only = only.strip('"\'')
+    known = ('lower half', *(name for name, _ in words.WINDOWS), 'kernel image',
+             'no window')
+    if not any(only in name for name in known):
+        raise GuestError(f'{only}: no window; there are {", ".join(known)}')
     cpu = Cpu()
     if not cpu.paging:
         print(f'paging is off ({cpu.mode}): every address is physical')
@@ -162,4 +167,5 @@ def show_map(only=''):
         print(f'  V:{run.virt:016x} {run.bytes >> 10:>9} KiB {run.where:14} {run.size} '
               f'{run.rights:30} {window}')
     if not shown:
-        print('  nothing' + f' in a window called {only}' * bool(only))
+        which = next(name for name in known if only in name)
+        print(f'  {which}: nothing is mapped there' if only else '  nothing')

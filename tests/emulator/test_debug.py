@@ -85,10 +85,18 @@ def script(folder, *lines):
     ('plinth regs x', 'takes no argument'), ('plinth gdt x', 'takes no argument'),
     ('plinth idt 5', 'takes no argument'), ('plinth phys -1', 'physical addresses end'),
     ('plinth walk P:100000', 'V:ffff880000100000'),
-    ('plinth frames P:0x100000', 'is not open yet')])
+    ('plinth frames P:0x100000', 'is not open yet'), ('plinth foo', 'no command foo'),
+    ('plinth log 0', '0: a number of lines from 1'),
+    ('plinth map modulez', 'modulez: no window; there are lower half, heap, direct map')])
 def test_commands_refuse(command, words, private):
     out = gdb(private, 'main', command, checked=False)
     assert words in out and 'Traceback' not in out, out
+
+
+def test_map_of_a_window(private):
+    out = gdb(private, 'main', 'plinth map heap', 'plinth map "direct map"')
+    has('^  heap: nothing is mapped there$', out)
+    assert re.search(r'KiB .* direct map$', out, re.M) and 'kernel image' not in out, out
 
 
 def test_phys_says_what_is_no_ram(private):
@@ -171,11 +179,14 @@ def test_long_mode_before_the_kernel(private, loader):
         private, 'cpu = Cpu()', 'assert cpu.mode == "long mode" and cpu.paging',
         f'assert cpu["CR3"] == {L["BOOT_PML4_PHYS"]:#x}',
         f'assert register("rip") == {loader["long_mode_enter.long"]:#x}'),
-        'plinth regs', 'plinth walk 0', 'plinth walk 0x110000', 'plinth map')
+        'plinth regs', 'plinth walk 0', 'plinth walk 0x110000', 'plinth map',
+        'plinth gdt')
     assert 'GOOD' in out and 'EFER   0000000000000d00  LME LMA NXE' in out
     has(r'PT\[  0\] 0{16} empty  <== not present', out)      # null guard
     has(r'PT\[272\] 0{10}11001b P W PWT PCD', out)           # the recorder
     assert 'V:0000000000110000, the identity map' in out
+    # Slot 0 holds what LGDT reads, which is no descriptor.
+    has(r'00 \w{10}[^0]\w+ null\n  08 00af9b000000ffff code 64-bit, ring 0  <- CS', out)
     assert 'P:0x110000, read, write, execute uncached' in out
 
 
