@@ -188,7 +188,7 @@ bochs:
 	$(call with_deps,bochs)
 	@$(PYTHON) scripts/bochs.py --image $(B)/plinth.img $(if $(AT),--at=$(call q,$(AT))) \
 	  --mem=$(call q,$(MEM)) $(if $(call given,CPU),--cpu=$(call q,$(CPU))) \
-	  --config=$(call q,$(if $(findstring break=,$(CONFIG)),$(CONFIG),break=all $(CONFIG)))
+	  --config=$(call q,$(if $(AT)$(findstring break=,$(CONFIG)),$(CONFIG),break=all $(CONFIG)))
 screenshot:
 	$(call with_deps,run shot)
 	@$(PYTHON) scripts/screenshot.py --image $(B)/plinth.img --out docs/img/boot.png

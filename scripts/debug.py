@@ -6,7 +6,7 @@
            [--machine ...] [--disk ...] [--smp ...] [--config TEXT] [-- GDB ARGUMENTS]
 
 PLACE is stage1, stage2, longmode, early, moved, main, or a function of the loader or the
-kernel. Without one it is stage1, and `continue` stops at each of the others in turn.
+kernel. Without one it is stage1; from there `continue` stops at each of them in turn.
 plinth.gdb loads the symbols of the loader and of the kernel, which follow the kernel
 when it moves; its random place stays random. `help plinth` in gdb lists the commands.
 The serial port is logged to BUILD/debug-serial.txt; BUILD/debug-com1 is a socket to

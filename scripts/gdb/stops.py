@@ -49,7 +49,7 @@ class State:
     jump = None         # Follow at the end of early_jump, where the kernel is loaded
     stations = []       # gdb forgets a breakpoint object that nobody holds
     wanted = ''
-    tour = False        # no place was asked for: stop at each station in turn
+    tour = False        # it begins in stage1: stop at each station in turn
 
 
 def followed():
@@ -101,8 +101,8 @@ def named(name):
 
 
 def go(at):
-    """Runs to the place asked for; '' is stage1, and a tour of the others after it."""
-    State.tour, State.wanted = not at, at
+    """Runs to the place asked for; '' is stage1, and a tour of the others follows it."""
+    State.tour, State.wanted = at in ('', 'stage1'), at
     Follow(LOADER['long_mode_enter'])
     gdb.events.stop.connect(stopped)
     for name, (symbol, title) in LOADER_STATIONS.items():

@@ -223,8 +223,9 @@ def test_random_slides_differ(private):
     assert len(found) > 1, found
 
 
-def test_tour_passes_every_station(private):
-    out = gdb(private, '', *['continue'] * 4, 'image')
+@pytest.mark.parametrize('at', ['', 'stage1'])
+def test_tour_passes_every_station(at, private):
+    out = gdb(private, at, *['continue'] * 4, 'image')
     stops = re.findall(r'^--- (\S+)', out, re.M)
     assert stops == ['stage1;', 'stage2,', 'the', 'the', 'kernel_main,'], out
     has(r'kernel image: 0xffffffff', out)
@@ -445,6 +446,15 @@ def test_bochs_knows_where_the_kernel_goes(kaslr, private, kernel):
     assert (rip - kernel['kernel_main']) % L['PAGE_2M_BYTES'] == 0
     if kaslr != 'off':
         assert f'the kernel will run at {rip - kernel["kernel_main"]:#x}' in errors
+
+
+@pytest.mark.parametrize('words, config', [
+    ([], 'break=all '), (['AT=main'], ''), (['CONFIG=break=heap'], 'break=heap')])
+def test_make_bochs_stops_first_where_at_says(words, config):
+    """Magic breakpoints are added only when nothing says where to stop."""
+    done = subprocess.run(['make', '-n', 'bochs', *words], cwd=samples.ROOT,
+                          capture_output=True, text=True, timeout=120)
+    assert re.search(rf"bochs\.py [^#]*--config='{config}'$", done.stdout, re.M), done.stdout
 
 
 def test_bochs_headless_with_breaks(image):
