@@ -37,9 +37,12 @@ void pmm_promise_return(u64 frames)
 }
 
 /* The promise is kept from the own stack where it has a frame: then a frame in the
- * areas is free of it. Else from any area. Writing *out must not fault. */
+ * areas is free of it. An empty stack is filled first, so that a fault costs a search
+ * of the areas only where all that is free was promised. Writing *out must not fault. */
 static bool promised_find(struct pmm_cpu *cpu, pfn_t *out)
 {
+    if (__builtin_expect(cpu->count == 0, 0))
+        stack_fill_open(cpu);
     if (cpu->count != 0) {
         *out = pfn_make(cpu->frames[--cpu->count]);
         atomic_fetch_add_u64(&pmm.unpromised, 1);

@@ -52,10 +52,19 @@ static u32 charge_some(struct pmm_cpu *cpu, u32 n)
     return 0;
 }
 
-/* Up to n frames of some places in each 64, lowest on top. */
-static u32 frames_take(struct pmm_cpu *cpu, u32 n, u64 among, u64 *frames)
+/* The same from what is open already: a page fault is no time to open an area. */
+static u32 charge_open(u32 n)
 {
-    u32 charged = charge_some(cpu, n), got = 0;
+    while (n > 0 && !pool_take(&pmm.unpromised, n))
+        n /= 2;
+    return n;
+}
+
+/* Up to as many frames as the pool was charged with, of some places in each 64, lowest
+ * on top. */
+static u32 frames_take(struct pmm_cpu *cpu, u32 charged, u64 among, u64 *frames)
+{
+    u32 got = 0;
     for (u32 tries = 0; got == 0 && charged != 0 && tries < REFILL_TRIES; tries++) {
         got = tree_take_frames(cpu, charged, among, frames);
         if (got == 0 && among != ~0UL)
@@ -93,7 +102,8 @@ static u64 colour_places(u32 colour)
 static bool colour_refill(struct pmm_cpu *cpu, u32 colour)
 {
     u32 n = PMM_STACK_FRAMES / pmm.colours / 2;
-    u32 got = frames_take(cpu, n, colour_places(colour), part_of(cpu, colour));
+    u32 got = frames_take(cpu, charge_some(cpu, n), colour_places(colour),
+                          part_of(cpu, colour));
     cpu->colour_count[colour] = (u8)got;
     return got != 0;
 }
@@ -130,16 +140,22 @@ bool stack_take(struct pmm_cpu *cpu, pfn_t *out)
         return colour_take(cpu, out);
     if (cpu->limit == 0) {
         u64 frame;
-        bool found = frames_take(cpu, 1, ~0UL, &frame) != 0;
+        bool found = frames_take(cpu, charge_some(cpu, 1), ~0UL, &frame) != 0;
         *out = pfn_make(found ? frame : 0);
         return found;
     }
     if (cpu->count == 0)
-        cpu->count = frames_take(cpu, PMM_BATCH, ~0UL, cpu->frames);
+        cpu->count = frames_take(cpu, charge_some(cpu, PMM_BATCH), ~0UL, cpu->frames);
     if (cpu->count == 0)
         return false;
     *out = pfn_make(cpu->frames[--cpu->count]);
     return true;
+}
+
+void stack_fill_open(struct pmm_cpu *cpu)
+{
+    if (cpu->limit != 0 && cpu->count == 0)
+        cpu->count = frames_take(cpu, charge_open(PMM_BATCH), ~0UL, cpu->frames);
 }
 
 void stack_give(struct pmm_cpu *cpu, pfn_t pfn)

@@ -22,6 +22,8 @@
 /* A free frame, no longer counted as free by anybody. False: unpromised memory is out.
  * Writing *out must not fault: a fault would take the same frame (mm/pmm_single.h). */
 bool stack_take(struct pmm_cpu *cpu, pfn_t *out);
+/* Fills an empty stack, as far as open areas have frames that nobody was promised. */
+void stack_fill_open(struct pmm_cpu *cpu);
 /* Takes a free frame back. */
 void stack_give(struct pmm_cpu *cpu, pfn_t pfn);
 /* Gives all frames of this CPU back to the areas, for whoever needs a larger block.
