@@ -73,8 +73,9 @@ TREATMENTS = [
            'jbe .method', 'cmp     ebx, 1'),
     always('counts below ours believed', 'D6-cf0', 'stage2/disk_read.asm', 'jae .whole'),
     Treatment('CF and AH judged together', 'D7-ah', 'stage2/disk_read.asm',
-              '.clear: test    ah, ah\n        jz      .took',
-              '.clear: test    ah, ah\n        jz      .took\n        jmp     .failed'),
+              '        jz      .took\n.suspect:\n        mov     ecx, ebx\n'
+              '        quirk   QUIRK_READ_SUSPECT\n',
+              '        jz      .took\n        jmp     .failed\n.suspect:\n'),
     always('a checksum for each chunk', 'D8-once', 'stage2/disk_prove.asm',
            'je .good', 'cmp     eax, edx', 'pop     eax'),
     Treatment('all flags set after each call', 'D13-flags', 'stage2/bios_gate.asm',
